@@ -1,0 +1,519 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * CPU mappings of dma-bufs.
+ *
+ * The core owns every VMA that maps a dma-buf; the exporter only answers, under
+ * the reservation lock, which pfns are behind a page of the buffer now and how
+ * the CPU must map them.
+ *
+ * Lifetime: no leaf outlives the backing store that it points at.  A leaf goes
+ * in and the state that it was made from changes under the one reservation
+ * lock, and whoever changes the state zaps before dropping that lock.
+ *
+ * Locks, outermost first:
+ *
+ *	mmap_lock or VMA lock
+ *	  (vfio) memory_lock		taken by revoke, then resv
+ *	    dma_resv			state changes, leaves go in, leaves go out
+ *	      fs_reclaim
+ *	        i_mmap_rwsem		unmap_mapping_pages()
+ *	          page table lock
+ *
+ * A fault already holds the outermost, so it only tries the reservation lock.
+ * Where that, a kernel fence or the exporter makes it wait, it drops what it
+ * holds and comes back; where it may not drop mmap_lock, it waits so that a
+ * signal ends it.  It never waits with the reservation lock held.
+ *
+ * Words:
+ *
+ *	mapping space	the address_space that all VMAs of an exporter are in
+ *	map offset	where a buffer starts in its mapping space, in pages
+ *	buffer offset	pages from the start of the buffer
+ *	range		a physically contiguous run of a buffer
+ *	leaf		a page-table entry that maps memory, of any size
+ *	zap		leaves go away; the next touch faults and comes back
+ *	move		the backing changes place: zap, then faults find the new one
+ *	revoke		the backing is unusable for a while or for good: zap, then
+ *			faults wait or end in SIGBUS
+ *
+ * "last" is inclusive, "end" is exclusive.
+ */
+#include <linux/dma-buf.h>
+#include <linux/dma-buf-mmap.h>
+#include <linux/dma-resv.h>
+#include <linux/export.h>
+#include <linux/highmem.h>
+#include <linux/io.h>
+#include <linux/mm.h>
+#include <linux/pagemap.h>
+#include <linux/sched/mm.h>
+
+#define CREATE_TRACE_POINTS
+#include <trace/events/dma_buf_mmap.h>
+
+/* For exporters, which are the ones that know that they revoke. */
+EXPORT_TRACEPOINT_SYMBOL_GPL(dma_buf_mmap_revoke);
+
+static const struct vm_operations_struct dma_buf_vm_ops;
+
+/* Takes over what the exporter said about mappings; ->file is set up. */
+void dma_buf_mmap_init(struct dma_buf *dmabuf,
+		       const struct dma_buf_export_info *exp_info)
+{
+	dmabuf->mmap = exp_info->mmap;
+	if (dmabuf->mmap.mapping)
+		dmabuf->file->f_mapping = dmabuf->mmap.mapping;
+}
+
+static struct dma_buf_mmap_source dma_buf_mmap_source(struct dma_buf *dmabuf)
+{
+	return (struct dma_buf_mmap_source) {
+		.ops = dmabuf->mmap.ops,
+		.priv = dmabuf->priv,
+		.offset = dmabuf->mmap.offset,
+		.nr_pages = dmabuf->size >> PAGE_SHIFT,
+	};
+}
+
+/*
+ * Remove the leaves of all VMAs of @dmabuf, TLBs included.  Costs nothing if
+ * none went in since the last time.
+ */
+void dma_buf_mmap_zap(struct dma_buf *dmabuf)
+{
+	dma_resv_assert_held(dmabuf->resv);
+
+	if (!dmabuf->mapped)
+		return;
+
+	trace_dma_buf_mmap_zap(dmabuf);
+	dmabuf->mapped = false;
+	unmap_mapping_pages(dmabuf->file->f_mapping, dmabuf->mmap.offset,
+			    dmabuf->size >> PAGE_SHIFT, true);
+}
+
+static int dma_buf_wait_lock(struct dma_buf *dmabuf)
+{
+	int err = dma_resv_lock_interruptible(dmabuf->resv, NULL);
+
+	if (!err)
+		dma_resv_unlock(dmabuf->resv);
+	return err;
+}
+
+static int dma_buf_wait_fences(struct dma_buf *dmabuf)
+{
+	long ret = dma_resv_wait_timeout(dmabuf->resv, DMA_RESV_USAGE_KERNEL,
+					 true, MAX_SCHEDULE_TIMEOUT);
+
+	return ret < 0 ? ret : 0;
+}
+
+static int dma_buf_wait_exporter(struct dma_buf *dmabuf)
+{
+	const struct dma_buf_mmap_ops *ops = dmabuf->mmap.ops;
+	int err = ops->wait ? ops->wait(dmabuf->priv) : -EIO;
+
+	/* Whoever waited and still has nothing must not be asked again. */
+	return err == -EAGAIN ? -EIO : err;
+}
+
+/*
+ * Wait with the reservation lock not held.  Returns 0 if the fault can go on, as
+ * its locks were kept; otherwise what to return from the fault handler.
+ */
+static vm_fault_t dma_buf_vm_wait(struct dma_buf *dmabuf, struct vm_fault *vmf,
+				  int (*wait)(struct dma_buf *dmabuf))
+{
+	int err;
+
+	if (!fault_flag_allow_retry_first(vmf->flags)) {
+		err = wait(dmabuf);
+		return err ? dma_buf_range_error(err) : 0;
+	}
+
+	if (vmf->flags & FAULT_FLAG_RETRY_NOWAIT)
+		return VM_FAULT_RETRY;
+
+	/* Without the lock the VMA may go, and with it the buffer. */
+	get_dma_buf(dmabuf);
+	release_fault_lock(vmf);
+	/* An error shows again in the fault that comes back. */
+	(void)wait(dmabuf);
+	dma_buf_put(dmabuf);
+
+	return VM_FAULT_RETRY;
+}
+
+/* Lock the buffer when it is idle. */
+static vm_fault_t dma_buf_vm_lock(struct dma_buf *dmabuf, struct vm_fault *vmf)
+{
+	vm_fault_t ret;
+
+	for (;;) {
+		if (dma_resv_trylock(dmabuf->resv)) {
+			if (dma_resv_test_signaled(dmabuf->resv,
+						   DMA_RESV_USAGE_KERNEL))
+				return 0;
+			dma_resv_unlock(dmabuf->resv);
+			ret = dma_buf_vm_wait(dmabuf, vmf, dma_buf_wait_fences);
+		} else {
+			ret = dma_buf_vm_wait(dmabuf, vmf, dma_buf_wait_lock);
+		}
+		if (ret)
+			return ret;
+	}
+}
+
+static vm_fault_t dma_buf_vm_any_fault(struct vm_fault *vmf, unsigned int order)
+{
+	struct dma_buf *dmabuf = vmf->vma->vm_private_data;
+	const struct dma_buf_mmap_source src = dma_buf_mmap_source(dmabuf);
+	const unsigned int around = vmf->vma->vm_flags & VM_RAND_READ ?
+				    1 : DMA_BUF_FAULT_AROUND;
+	vm_fault_t ret;
+
+	for (;;) {
+		ret = dma_buf_vm_lock(dmabuf, vmf);
+		if (ret)
+			break;
+
+		/* Before the first leaf: a zap must not miss it. */
+		dmabuf->mapped = true;
+		ret = dma_buf_mmap_insert(vmf, order, &src,
+					  vmf->vma->vm_page_prot, around);
+		trace_dma_buf_mmap_fault(dmabuf, vmf, order, ret);
+		dma_resv_unlock(dmabuf->resv);
+		if (ret != VM_FAULT_RETRY)
+			break;
+
+		ret = dma_buf_vm_wait(dmabuf, vmf, dma_buf_wait_exporter);
+		if (ret)
+			break;
+	}
+
+	return ret;
+}
+
+static vm_fault_t dma_buf_vm_fault(struct vm_fault *vmf)
+{
+	return dma_buf_vm_any_fault(vmf, 0);
+}
+
+/**
+ * dma_buf_mmap_mprotect - &vm_operations_struct.mprotect for buffers
+ * @vma: the VMA
+ * @start: first address
+ * @end: end address
+ * @newflags: the access rights it will have
+ *
+ * Some architectures take the caching of a leaf from vm_page_prot when its
+ * access rights change, and there it is only that of ordinary memory.  So have
+ * the leaves faulted in again.
+ *
+ * Context: Process context, mmap_lock held for writing.
+ * Return: %0.
+ */
+int dma_buf_mmap_mprotect(struct vm_area_struct *vma, unsigned long start,
+			  unsigned long end, unsigned long newflags)
+{
+	/* No large leaf may come in under the VMA lock before the rights change. */
+	vma_start_write(vma);
+	zap_special_vma_range(vma, start, end - start);
+	return 0;
+}
+EXPORT_SYMBOL_NS_GPL(dma_buf_mmap_mprotect, "DMA_BUF");
+
+static void dma_buf_vm_open(struct vm_area_struct *vma)
+{
+	get_dma_buf(vma->vm_private_data);
+}
+
+static void dma_buf_vm_close(struct vm_area_struct *vma)
+{
+	dma_buf_put(vma->vm_private_data);
+}
+
+static struct dma_buf *dma_buf_vm_get_dmabuf(struct vm_area_struct *vma,
+					     unsigned long addr, pgoff_t *pgoff)
+{
+	struct dma_buf *dmabuf = vma->vm_private_data;
+
+	get_dma_buf(dmabuf);
+	*pgoff = linear_page_index(vma, addr) - dmabuf->mmap.offset;
+	return dmabuf;
+}
+
+#ifdef CONFIG_HAVE_IOREMAP_PROT
+static int dma_buf_copy_io(phys_addr_t page, size_t offset, void *buf,
+			   size_t len, pgprot_t prot, bool write)
+{
+	void __iomem *io = ioremap_prot(page, PAGE_SIZE, prot);
+
+	if (!io)
+		return -ENOMEM;
+	if (write)
+		memcpy_toio(io + offset, buf, len);
+	else
+		memcpy_fromio(buf, io + offset, len);
+	iounmap(io);
+	return 0;
+}
+#else
+static int dma_buf_copy_io(phys_addr_t page, size_t offset, void *buf,
+			   size_t len, pgprot_t prot, bool write)
+{
+	return -EIO;
+}
+#endif
+
+/* Copy within the page at buffer offset @pgoff of @range. */
+static int dma_buf_copy(const struct dma_buf_range *range, pgoff_t pgoff,
+			size_t offset, void *buf, size_t len, bool write)
+{
+	const unsigned long pfn = range->pfn + (pgoff - range->start);
+
+	if (range->iomem)
+		return dma_buf_copy_io(PFN_PHYS(pfn), offset, buf, len,
+				       dma_buf_range_prot(range, PAGE_KERNEL),
+				       write);
+	if (write)
+		memcpy_to_page(pfn_to_page(pfn), offset, buf, len);
+	else
+		memcpy_from_page(buf, pfn_to_page(pfn), offset, len);
+	return 0;
+}
+
+/* As much of the access as lies in one page. */
+static int dma_buf_access_page(struct dma_buf *dmabuf, pgoff_t pgoff,
+			       size_t offset, void *buf, size_t len, bool write)
+{
+	const struct dma_buf_mmap_ops *ops = dmabuf->mmap.ops;
+	struct dma_buf_range range = {};
+	int err;
+
+	err = dma_buf_wait_fences(dmabuf);
+	if (err)
+		return err;
+	err = dma_resv_lock_interruptible(dmabuf->resv, NULL);
+	if (err)
+		return err;
+	if (!dma_resv_test_signaled(dmabuf->resv, DMA_RESV_USAGE_KERNEL)) {
+		err = -EBUSY;
+		goto unlock;
+	}
+	err = ops->get_range(dmabuf->priv, pgoff, true, &range);
+	if (err)
+		goto unlock;
+	err = dma_buf_copy(&range, pgoff, offset, buf, len, write);
+	if (ops->put_range)
+		ops->put_range(dmabuf->priv, &range);
+unlock:
+	dma_resv_unlock(dmabuf->resv);
+
+	if (err == -EAGAIN)
+		err = dma_buf_wait_exporter(dmabuf) ?: -EBUSY;
+	return err;
+}
+
+/* For ptrace and /proc/PID/mem, which bring a kernel buffer. */
+static int dma_buf_vm_access(struct vm_area_struct *vma, unsigned long addr,
+			     void *buf, int len, int write)
+{
+	struct dma_buf *dmabuf = vma->vm_private_data;
+	int done = 0, err;
+
+	if (!(vma->vm_flags & (write ? VM_WRITE : VM_MAYREAD)))
+		return -EFAULT;
+
+	while (done < len) {
+		const unsigned long pos = addr + done;
+		const size_t part = min_t(size_t, len - done,
+					  PAGE_SIZE - offset_in_page(pos));
+
+		do {
+			err = dma_buf_access_page(dmabuf,
+						  linear_page_index(vma, pos) -
+						  dmabuf->mmap.offset,
+						  offset_in_page(pos),
+						  buf + done, part, write);
+		} while (err == -EBUSY);
+		if (err)
+			return done ?: err;
+		done += part;
+	}
+	return done;
+}
+
+static const struct vm_operations_struct dma_buf_vm_ops = {
+	.open = dma_buf_vm_open,
+	.close = dma_buf_vm_close,
+	.fault = dma_buf_vm_fault,
+#ifdef CONFIG_ARCH_SUPPORTS_HUGE_PFNMAP
+	.huge_fault = dma_buf_vm_any_fault,
+#endif
+	.mprotect = dma_buf_mmap_mprotect,
+	.access = dma_buf_vm_access,
+	.get_dmabuf = dma_buf_vm_get_dmabuf,
+};
+
+/* Ask what get_range says now; only what rules out a mapping is an error. */
+static int dma_buf_may_map(struct dma_buf *dmabuf, pgoff_t pgoff)
+{
+	const struct dma_buf_mmap_ops *ops = dmabuf->mmap.ops;
+	struct dma_buf_range range = {};
+	int err;
+
+	if (dma_resv_lock_interruptible(dmabuf->resv, NULL))
+		return -ERESTARTSYS;
+	err = ops->get_range(dmabuf->priv, pgoff, false, &range);
+	if (!err && ops->put_range)
+		ops->put_range(dmabuf->priv, &range);
+	dma_resv_unlock(dmabuf->resv);
+
+	return err == -ENODEV || err == -EACCES ? err : 0;
+}
+
+/**
+ * dma_buf_mmap_vma - make a VMA a mapping of a buffer
+ * @dmabuf: the buffer, exported with &dma_buf_mmap_info.ops
+ * @vma: a new VMA; its vm_file has the f_mapping of the buffer's file
+ * @pgoff: buffer offset at which the mapping starts
+ *
+ * For exporters that map a buffer through a file of their own.  vm_pgoff becomes
+ * @pgoff plus the map offset.
+ *
+ * A buffer that is moving or revoked for a while can be mapped; the fault sorts
+ * it out.
+ *
+ * Context: Process context, mmap_lock held for writing, reservation lock not
+ * held.
+ *
+ * Return: %0; %-EINVAL if the mapping leaves the buffer or is private;
+ * %-EACCES if it would write through a read-only file or no CPU may map the
+ * buffer; %-ENODEV if the buffer is revoked for good; %-ERESTARTSYS.
+ */
+int dma_buf_mmap_vma(struct dma_buf *dmabuf, struct vm_area_struct *vma,
+		     pgoff_t pgoff)
+{
+	const unsigned long nr_pages = dmabuf->size >> PAGE_SHIFT;
+	int err;
+
+	mmap_assert_write_locked(vma->vm_mm);
+
+	if (WARN_ON_ONCE(vma->vm_file->f_mapping != dmabuf->file->f_mapping))
+		return -EINVAL;
+	if (pgoff >= nr_pages || vma_pages(vma) > nr_pages - pgoff)
+		return -EINVAL;
+	/* Also what is read-only now and could be made writable later. */
+	if (vma_is_cow_mapping(vma))
+		return -EINVAL;
+
+	/* An importer's file may be writable where the buffer's is not. */
+	if (!(dmabuf->file->f_mode & FMODE_WRITE)) {
+		if (vma->vm_flags & VM_WRITE)
+			return -EACCES;
+		vm_flags_clear(vma, VM_MAYWRITE);
+	}
+
+	err = dma_buf_may_map(dmabuf, pgoff);
+	if (err)
+		return err;
+
+	vm_flags_set(vma, VM_IO | VM_PFNMAP | VM_DONTEXPAND | VM_DONTDUMP |
+			  dmabuf->mmap.vm_flags);
+	vma->vm_pgoff = dmabuf->mmap.offset + pgoff;
+	vma->vm_ops = &dma_buf_vm_ops;
+	vma->vm_private_data = dmabuf;
+	get_dma_buf(dmabuf);
+
+	return 0;
+}
+EXPORT_SYMBOL_NS_GPL(dma_buf_mmap_vma, "DMA_BUF");
+
+/**
+ * dma_buf_mmap_align_area - find an address at which a buffer's large leaves fit
+ * @src: the buffer
+ * @resv: its reservation lock, not held
+ * @file: the file to be mapped
+ * @addr: hint or address, as given to mmap()
+ * @len: bytes
+ * @pgoff: buffer offset of the mapping
+ * @flags: flags of mmap()
+ *
+ * Where the backing is not there yet the buffer offset stands for the pfn.
+ *
+ * Context: Process context, mmap_lock held for writing.
+ * Return: an address or a negative error value, as from
+ * &file_operations.get_unmapped_area.
+ */
+unsigned long dma_buf_mmap_align_area(const struct dma_buf_mmap_source *src,
+				      struct dma_resv *resv, struct file *file,
+				      unsigned long addr, unsigned long len,
+				      pgoff_t pgoff, unsigned long flags)
+{
+	struct dma_buf_range range = {};
+	unsigned long pfn = pgoff;
+
+	if (pgoff < src->nr_pages && !dma_resv_lock_interruptible(resv, NULL)) {
+		if (!src->ops->get_range(src->priv, pgoff, false, &range)) {
+			pfn = range.pfn + (pgoff - range.start);
+			if (src->ops->put_range)
+				src->ops->put_range(src->priv, &range);
+		}
+		dma_resv_unlock(resv);
+	}
+
+	return pfnmap_get_unmapped_area(file, addr, len, pfn, flags);
+}
+EXPORT_SYMBOL_NS_GPL(dma_buf_mmap_align_area, "DMA_BUF");
+
+/* &file_operations.get_unmapped_area of dma-buf files */
+unsigned long dma_buf_mmap_unmapped_area(struct file *file, unsigned long addr,
+					 unsigned long len, unsigned long pgoff,
+					 unsigned long flags)
+{
+	struct dma_buf *dmabuf = file->private_data;
+	const struct dma_buf_mmap_source src = dma_buf_mmap_source(dmabuf);
+
+	if (!src.ops)
+		return mm_get_unmapped_area(file, addr, len, pgoff, flags);
+
+	return dma_buf_mmap_align_area(&src, dmabuf->resv, file, addr, len,
+				       pgoff, flags);
+}
+
+#if IS_ENABLED(CONFIG_LOCKDEP)
+/*
+ * Teach lockdep the order at the top of this file down to the page tables, where
+ * dma_resv_lockdep() stops at the mapping space.
+ */
+static int __init dma_buf_mmap_lockdep(void)
+{
+	struct mm_struct *mm = mm_alloc();
+	struct address_space mapping;
+	struct dma_resv resv;
+
+	if (!mm)
+		return -ENOMEM;
+
+	address_space_init_once(&mapping);
+	dma_resv_init(&resv);
+
+	mmap_read_lock(mm);
+	dma_resv_lock(&resv, NULL);
+	fs_reclaim_acquire(GFP_KERNEL);
+	i_mmap_lock_read(&mapping);
+	spin_lock(&mm->page_table_lock);
+	spin_unlock(&mm->page_table_lock);
+	i_mmap_unlock_read(&mapping);
+	fs_reclaim_release(GFP_KERNEL);
+	dma_resv_unlock(&resv);
+	mmap_read_unlock(mm);
+
+	dma_resv_fini(&resv);
+	mmput(mm);
+	return 0;
+}
+subsys_initcall(dma_buf_mmap_lockdep);
+#endif

@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * CPU mappings of dma-bufs: what an exporter supplies and what others may call.
+ * The model, the words and the locks are at the top of
+ * drivers/dma-buf/dma-buf-mmap.c.
+ */
+#ifndef __DMA_BUF_MMAP_H__
+#define __DMA_BUF_MMAP_H__
+
+#include <linux/errno.h>
+#include <linux/mm_types.h>
+#include <linux/types.h>
+
+struct address_space;
+struct dma_buf;
+struct dma_buf_export_info;
+struct dma_resv;
+struct file;
+struct p2pdma_provider;
+struct page;
+struct vm_fault;
+
+/**
+ * enum dma_buf_caching - how the CPU must cache a range
+ * @DMA_BUF_CACHED: like ordinary memory
+ * @DMA_BUF_WRITE_COMBINED: writes may be merged and delayed, reads are not
+ *	cached
+ * @DMA_BUF_UNCACHED: every access reaches the device in program order
+ */
+enum dma_buf_caching {
+	DMA_BUF_CACHED,
+	DMA_BUF_WRITE_COMBINED,
+	DMA_BUF_UNCACHED,
+};
+
+/**
+ * struct dma_buf_range - a physically contiguous run of a buffer
+ * @start: buffer offset of the first page of the run
+ * @nr_pages: length of the run in pages, at least 1
+ * @pfn: page frame of the page at @start
+ * @caching: how the CPU must cache the run
+ * @caching_hint: @caching is what the driver asked for long ago; where the
+ *	architecture keeps a memory type for the pfns, that type wins.  Without
+ *	it, a memory type other than @caching makes the fault fail.
+ * @decrypted: the CPU must map the run decrypted on a machine with memory
+ *	encryption
+ * @iomem: the run is device memory, to be accessed with memcpy_fromio() and
+ *	friends only
+ * @provider: the device that provides the run for peer-to-peer DMA, or NULL
+ * @cookie: for the exporter, between get_range and put_range
+ *
+ * Only the dma-buf core and the exporter itself ever see one: a pfn has no
+ * lifetime outside the reservation lock.
+ */
+struct dma_buf_range {
+	pgoff_t start;
+	unsigned long nr_pages;
+	unsigned long pfn;
+	enum dma_buf_caching caching;
+	bool caching_hint;
+	bool decrypted;
+	bool iomem;
+	struct p2pdma_provider *provider;
+	int cookie;
+};
+
+/**
+ * struct dma_buf_mmap_ops - what the core asks an exporter
+ *
+ * All but @get_range are optional.
+ */
+struct dma_buf_mmap_ops {
+	/**
+	 * @get_range:
+	 *
+	 * Find the run that holds the page at buffer offset @pgoff, which is
+	 * below the size of the buffer.  @priv is &dma_buf_export_info.priv.
+	 * With @populate, backing that can be allocated is allocated; without,
+	 * the answer is what is there now.
+	 *
+	 * Context: Process context, reservation lock held, perhaps mmap_lock or
+	 * a VMA lock too.  May sleep and allocate; must not take mmap_lock, copy
+	 * to or from user space, or wait for anything that needs the
+	 * reservation lock or that user space may never end.
+	 *
+	 * Return: %0 with @range filled in, or why there is no CPU map now:
+	 *
+	 * * %-ENODATA - nothing is populated; only without @populate
+	 * * %-EAGAIN - moving or revoked for a while: call @wait, ask again
+	 * * %-ENODEV - revoked for good
+	 * * %-EACCES - no CPU may ever map this buffer
+	 * * %-ENOMEM - out of memory
+	 * * %-EINTR, %-ERESTARTSYS - a signal is pending
+	 * * anything else - SIGBUS for this access, a later one may succeed
+	 */
+	int (*get_range)(void *priv, pgoff_t pgoff, bool populate,
+			 struct dma_buf_range *range);
+	/**
+	 * @put_range:
+	 *
+	 * The core has put @range, from a @get_range that returned %0, into the
+	 * page tables or does not want it any more.
+	 *
+	 * Context: As for @get_range; the reservation lock was not dropped.
+	 */
+	void (*put_range)(void *priv, struct dma_buf_range *range);
+	/**
+	 * @wait:
+	 *
+	 * Wait, killably, until @get_range no longer has reason to return
+	 * %-EAGAIN.  The caller holds a reference to the buffer.
+	 *
+	 * Context: Process context, reservation lock not held, perhaps mmap_lock
+	 * or a VMA lock held.
+	 *
+	 * Return: %0 to have @get_range asked again, %-EINTR if killed, any other
+	 * error if the access is to end in SIGBUS rather than to be late.
+	 */
+	int (*wait)(void *priv);
+};
+
+/**
+ * struct dma_buf_mmap_info - where a buffer is mapped, and by whom
+ * @ops: the exporter's operations; NULL leaves CPU mappings to
+ *	&dma_buf_ops.mmap
+ * @mapping: the exporter's mapping space; NULL for the buffer's own inode.  It
+ *	must outlive the buffer.
+ * @offset: map offset: where the buffer starts in @mapping, in pages
+ * @vm_flags: VMA flags to set besides those that every mapping gets
+ *
+ * Constant from dma_buf_export() on.
+ */
+struct dma_buf_mmap_info {
+	const struct dma_buf_mmap_ops *ops;
+	struct address_space *mapping;
+	pgoff_t offset;
+	vm_flags_t vm_flags;
+};
+
+/**
+ * struct dma_buf_mmap_source - a buffer as the inserter sees it
+ * @ops: how to find ranges
+ * @priv: what to find them in
+ * @offset: map offset of the buffer, in pages
+ * @nr_pages: size of the buffer in pages
+ * @small: no large leaf for a fault that does not ask for one
+ * @forward: around a fault, map only pages that follow it
+ */
+struct dma_buf_mmap_source {
+	const struct dma_buf_mmap_ops *ops;
+	void *priv;
+	pgoff_t offset;
+	unsigned long nr_pages;
+	bool small;
+	bool forward;
+};
+
+/* Pages mapped around a fault where no large leaf fits; a power of two. */
+#define DMA_BUF_FAULT_AROUND	16
+
+/* For dma-buf.c */
+#ifdef CONFIG_MMU
+void dma_buf_mmap_init(struct dma_buf *dmabuf,
+		       const struct dma_buf_export_info *exp_info);
+unsigned long dma_buf_mmap_unmapped_area(struct file *file, unsigned long addr,
+					 unsigned long len, unsigned long pgoff,
+					 unsigned long flags);
+void dma_buf_mmap_zap(struct dma_buf *dmabuf);
+int dma_buf_mmap_vma(struct dma_buf *dmabuf, struct vm_area_struct *vma,
+		     pgoff_t pgoff);
+#else
+static inline void dma_buf_mmap_init(struct dma_buf *dmabuf,
+				     const struct dma_buf_export_info *exp_info)
+{
+}
+
+static inline void dma_buf_mmap_zap(struct dma_buf *dmabuf)
+{
+}
+
+#define dma_buf_mmap_unmapped_area NULL
+
+static inline int dma_buf_mmap_vma(struct dma_buf *dmabuf,
+				   struct vm_area_struct *vma, pgoff_t pgoff)
+{
+	return -ENODEV;
+}
+#endif
+
+/* For exporters whose VMAs have vm_ops of their own */
+vm_fault_t dma_buf_range_error(int err);
+vm_fault_t dma_buf_mmap_insert(struct vm_fault *vmf, unsigned int order,
+			       const struct dma_buf_mmap_source *src,
+			       pgprot_t prot, unsigned int around);
+unsigned long dma_buf_mmap_align_area(const struct dma_buf_mmap_source *src,
+				      struct dma_resv *resv, struct file *file,
+				      unsigned long addr, unsigned long len,
+				      pgoff_t pgoff, unsigned long flags);
+int dma_buf_mmap_mprotect(struct vm_area_struct *vma, unsigned long start,
+			  unsigned long end, unsigned long newflags);
+void dma_buf_range_from_pages(struct page **pages, unsigned long nr_pages,
+			      struct dma_buf_range *range);
+pgprot_t dma_buf_range_prot(const struct dma_buf_range *range, pgprot_t prot);
+
+/* From an address to the buffer behind it */
+struct dma_buf *dma_buf_get_from_address(struct mm_struct *mm,
+					 unsigned long addr, size_t len,
+					 u64 *offset);
+
+#endif /* __DMA_BUF_MMAP_H__ */

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#undef TRACE_SYSTEM
+#define TRACE_SYSTEM dma_buf_mmap
+
+#if !defined(_TRACE_DMA_BUF_MMAP_H) || defined(TRACE_HEADER_MULTI_READ)
+#define _TRACE_DMA_BUF_MMAP_H
+
+#include <linux/dma-buf.h>
+#include <linux/mm.h>
+#include <linux/tracepoint.h>
+
+TRACE_EVENT(dma_buf_mmap_fault,
+	TP_PROTO(struct dma_buf *dmabuf, struct vm_fault *vmf,
+		 unsigned int order, vm_fault_t ret),
+	TP_ARGS(dmabuf, vmf, order, ret),
+	TP_STRUCT__entry(
+		__field(ino_t, ino)
+		__field(unsigned long, address)
+		__field(pgoff_t, pgoff)
+		__field(unsigned int, order)
+		__field(unsigned int, ret)
+	),
+	TP_fast_assign(
+		__entry->ino = file_inode(dmabuf->file)->i_ino;
+		__entry->address = vmf->address;
+		__entry->pgoff = vmf->pgoff - dmabuf->mmap.offset;
+		__entry->order = order;
+		__entry->ret = (__force unsigned int)ret;
+	),
+	TP_printk("ino=%lu address=0x%lx pgoff=%lu order=%u ret=%s",
+		  __entry->ino, __entry->address, __entry->pgoff,
+		  __entry->order,
+		  __print_flags(__entry->ret, "|", VM_FAULT_RESULT_TRACE))
+);
+
+TRACE_EVENT(dma_buf_mmap_zap,
+	TP_PROTO(struct dma_buf *dmabuf),
+	TP_ARGS(dmabuf),
+	TP_STRUCT__entry(
+		__field(ino_t, ino)
+		__field(pgoff_t, offset)
+		__field(size_t, size)
+	),
+	TP_fast_assign(
+		__entry->ino = file_inode(dmabuf->file)->i_ino;
+		__entry->offset = dmabuf->mmap.offset;
+		__entry->size = dmabuf->size;
+	),
+	TP_printk("ino=%lu map_offset=0x%lx size=%zu",
+		  __entry->ino, __entry->offset, __entry->size)
+);
+
+TRACE_EVENT(dma_buf_mmap_revoke,
+	TP_PROTO(struct dma_buf *dmabuf, bool revoked, bool permanent),
+	TP_ARGS(dmabuf, revoked, permanent),
+	TP_STRUCT__entry(
+		__field(ino_t, ino)
+		__field(bool, revoked)
+		__field(bool, permanent)
+	),
+	TP_fast_assign(
+		__entry->ino = file_inode(dmabuf->file)->i_ino;
+		__entry->revoked = revoked;
+		__entry->permanent = permanent;
+	),
+	TP_printk("ino=%lu revoked=%d permanent=%d",
+		  __entry->ino, __entry->revoked, __entry->permanent)
+);
+
+#endif /* _TRACE_DMA_BUF_MMAP_H */
+
+/* This part must be outside protection */
+#include <trace/define_trace.h>

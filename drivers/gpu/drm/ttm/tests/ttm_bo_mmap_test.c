@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * KUnit tests of CPU mappings of TTM buffers: through the device's file and
+ * through a dma-buf, with real page faults.
+ */
+#include <kunit/test.h>
+#include <linux/anon_inodes.h>
+#include <linux/dma-buf.h>
+#include <linux/file.h>
+#include <linux/mm.h>
+#include <linux/mman.h>
+#include <linux/uaccess.h>
+
+#include <drm/drm_drv.h>
+#include <drm/drm_prime.h>
+#include <drm/ttm/ttm_bo.h>
+#include <drm/ttm/ttm_placement.h>
+#include <drm/ttm/ttm_tt.h>
+
+#include "ttm_kunit_helpers.h"
+
+#define BO_SIZE	SZ_4M
+
+/**
+ * struct ttm_mmap_test - what a test case works on
+ * @devs: the mock device
+ * @bo: a buffer in system memory
+ * @file: stands for the DRM fd
+ * @dmabuf: the buffer, exported
+ * @native: where @file is mapped
+ * @shared: where @dmabuf is mapped
+ */
+struct ttm_mmap_test {
+	struct ttm_test_devices *devs;
+	struct ttm_buffer_object *bo;
+	struct file *file;
+	struct dma_buf *dmabuf;
+	unsigned long native;
+	unsigned long shared;
+};
+
+static void ttm_mmap_gem_free(struct drm_gem_object *obj)
+{
+	ttm_bo_fini(container_of(obj, struct ttm_buffer_object, base));
+}
+
+static const struct drm_gem_object_funcs ttm_mmap_gem_funcs = {
+	.free = ttm_mmap_gem_free,
+};
+
+static int ttm_mmap_fop_mmap(struct file *file, struct vm_area_struct *vma)
+{
+	struct ttm_buffer_object *bo = file->private_data;
+
+	vma->vm_pgoff += drm_vma_node_start(&bo->base.vma_node);
+	return ttm_bo_mmap_obj(vma, bo);
+}
+
+static const struct file_operations ttm_mmap_fops = {
+	.mmap = ttm_mmap_fop_mmap,
+};
+
+static struct sg_table *ttm_mmap_map_dma_buf(struct dma_buf_attachment *attach,
+					     enum dma_data_direction dir)
+{
+	return ERR_PTR(-EOPNOTSUPP);
+}
+
+static void ttm_mmap_unmap_dma_buf(struct dma_buf_attachment *attach,
+				   struct sg_table *sgt,
+				   enum dma_data_direction dir)
+{
+}
+
+static const struct dma_buf_ops ttm_mmap_dmabuf_ops = {
+	.map_dma_buf = ttm_mmap_map_dma_buf,
+	.unmap_dma_buf = ttm_mmap_unmap_dma_buf,
+	.release = drm_gem_dmabuf_release,
+};
+
+static void ttm_mmap_make_bo(struct kunit *test, struct ttm_mmap_test *t)
+{
+	struct ttm_operation_ctx ctx = {};
+	struct ttm_place *place = ttm_place_kunit_init(test, TTM_PL_SYSTEM, 0);
+	struct ttm_placement placement = { .num_placement = 1,
+					   .placement = place };
+
+	t->bo = ttm_bo_kunit_init(test, t->devs, BO_SIZE, NULL);
+	t->bo->base.funcs = &ttm_mmap_gem_funcs;
+	KUNIT_ASSERT_EQ(test, 0,
+			ttm_bo_init_reserved(t->devs->ttm_dev, t->bo,
+					     ttm_bo_type_device, &placement,
+					     PAGE_SIZE, &ctx, NULL, NULL,
+					     dummy_ttm_bo_destroy));
+	dma_resv_unlock(t->bo->base.resv);
+}
+
+static unsigned long ttm_mmap_map(struct kunit *test, struct file *file)
+{
+	unsigned long addr = vm_mmap(file, 0, BO_SIZE, PROT_READ | PROT_WRITE,
+				     MAP_SHARED, 0);
+
+	KUNIT_ASSERT_FALSE(test, IS_ERR_VALUE(addr));
+	return addr;
+}
+
+static int ttm_mmap_init(struct kunit *test)
+{
+	DEFINE_DMA_BUF_EXPORT_INFO(exp_info);
+	struct ttm_mmap_test *t;
+
+	t = kunit_kzalloc(test, sizeof(*t), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, t);
+	KUNIT_ASSERT_EQ(test, 0, kunit_attach_mm());
+
+	t->devs = ttm_test_devices_all(test);
+	ttm_mmap_make_bo(test, t);
+	test->priv = t;
+
+	t->file = anon_inode_getfile("ttm_bo_mmap", &ttm_mmap_fops, t->bo,
+				     O_RDWR);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, t->file);
+	t->file->f_mapping = t->devs->drm->anon_inode->i_mapping;
+
+	exp_info.ops = &ttm_mmap_dmabuf_ops;
+	exp_info.size = BO_SIZE;
+	exp_info.flags = O_RDWR;
+	exp_info.priv = &t->bo->base;
+	exp_info.resv = t->bo->base.resv;
+	t->dmabuf = drm_gem_dmabuf_export(t->devs->drm, &exp_info);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, t->dmabuf);
+
+	t->native = ttm_mmap_map(test, t->file);
+	t->shared = ttm_mmap_map(test, t->dmabuf->file);
+	return 0;
+}
+
+static void ttm_mmap_exit(struct kunit *test)
+{
+	struct ttm_mmap_test *t = test->priv;
+
+	if (!t)
+		return;
+	if (t->native)
+		vm_munmap(t->native, BO_SIZE);
+	if (t->shared)
+		vm_munmap(t->shared, BO_SIZE);
+	if (!IS_ERR_OR_NULL(t->file))
+		fput(t->file);
+	if (!IS_ERR_OR_NULL(t->dmabuf))
+		dma_buf_put(t->dmabuf);
+	/* The buffer must be gone before the device is. */
+	flush_delayed_fput();
+	drm_gem_object_put(&t->bo->base);
+	ttm_device_fini(t->devs->ttm_dev);
+}
+
+static u32 ttm_mmap_read(struct kunit *test, unsigned long addr)
+{
+	u32 val = ~0;
+
+	KUNIT_EXPECT_EQ(test, 0, copy_from_user(&val, (void __user *)addr,
+						sizeof(val)));
+	return val;
+}
+
+static void ttm_mmap_write(struct kunit *test, unsigned long addr, u32 val)
+{
+	KUNIT_EXPECT_EQ(test, 0, copy_to_user((void __user *)addr, &val,
+					      sizeof(val)));
+}
+
+/* What is written through one mapping is read through the other, everywhere. */
+static void ttm_mmap_same_bytes(struct kunit *test)
+{
+	struct ttm_mmap_test *t = test->priv;
+	unsigned long off;
+
+	for (off = 0; off < BO_SIZE; off += 37 * PAGE_SIZE)
+		ttm_mmap_write(test, t->native + off, off + 1);
+	for (off = 0; off < BO_SIZE; off += 37 * PAGE_SIZE)
+		KUNIT_EXPECT_EQ(test, ttm_mmap_read(test, t->shared + off),
+				off + 1);
+}
+
+/* Taking the mappings away loses no data, and they come back. */
+static void ttm_mmap_unmap_virtual(struct kunit *test)
+{
+	struct ttm_mmap_test *t = test->priv;
+
+	ttm_mmap_write(test, t->native, 11);
+	ttm_mmap_write(test, t->shared + PAGE_SIZE, 12);
+
+	dma_resv_lock(t->bo->base.resv, NULL);
+	ttm_bo_unmap_virtual(t->bo);
+	dma_resv_unlock(t->bo->base.resv);
+
+	KUNIT_EXPECT_EQ(test, ttm_mmap_read(test, t->shared), 11);
+	KUNIT_EXPECT_EQ(test, ttm_mmap_read(test, t->native + PAGE_SIZE), 12);
+}
+
+static unsigned long ttm_mmap_leaf_size(struct kunit *test, unsigned long addr)
+{
+	struct follow_pfnmap_args args = { .address = addr };
+	unsigned long size;
+
+	ttm_mmap_read(test, addr);
+	mmap_read_lock(current->mm);
+	args.vma = vma_lookup(current->mm, addr);
+	KUNIT_EXPECT_EQ(test, 0, follow_pfnmap_start(&args));
+	KUNIT_EXPECT_TRUE(test, args.special);
+	size = ~args.addr_mask + 1;
+	follow_pfnmap_end(&args);
+	mmap_read_unlock(current->mm);
+	return size;
+}
+
+/* Pages of the pool that are contiguous get a large leaf. */
+static void ttm_mmap_large_leaf(struct kunit *test)
+{
+	struct ttm_mmap_test *t = test->priv;
+	struct page **pages;
+	unsigned int i;
+
+	if (!IS_ENABLED(CONFIG_ARCH_SUPPORTS_PMD_PFNMAP))
+		kunit_skip(test, "this architecture has no large pfn leaves");
+
+	ttm_mmap_read(test, t->shared);
+	pages = t->bo->ttm->pages;
+	for (i = 1; i < PTRS_PER_PTE; i++)
+		if (page_to_pfn(pages[i]) != page_to_pfn(pages[0]) + i)
+			kunit_skip(test, "the pool had no contiguous memory");
+
+	KUNIT_EXPECT_EQ(test, ttm_mmap_leaf_size(test, t->shared), PMD_SIZE);
+}
+
+/* Without device, accesses end, and all of the buffer is one page of its own. */
+static void ttm_mmap_unplugged(struct kunit *test)
+{
+	struct ttm_mmap_test *t = test->priv;
+
+	ttm_mmap_write(test, t->native, 21);
+
+	t->devs->drm->unplugged = true;
+	dma_resv_lock(t->bo->base.resv, NULL);
+	ttm_bo_unmap_virtual(t->bo);
+	dma_resv_unlock(t->bo->base.resv);
+
+	KUNIT_EXPECT_EQ(test, ttm_mmap_read(test, t->shared), 0);
+	KUNIT_EXPECT_EQ(test, ttm_mmap_read(test, t->native), 0);
+	ttm_mmap_write(test, t->native, 22);
+	KUNIT_EXPECT_EQ(test, ttm_mmap_read(test, t->shared + PAGE_SIZE), 22);
+	KUNIT_EXPECT_NOT_NULL(test, t->bo->dummy_page);
+	t->devs->drm->unplugged = false;
+}
+
+static struct kunit_case ttm_mmap_cases[] = {
+	KUNIT_CASE(ttm_mmap_same_bytes),
+	KUNIT_CASE(ttm_mmap_unmap_virtual),
+	KUNIT_CASE(ttm_mmap_large_leaf),
+	KUNIT_CASE(ttm_mmap_unplugged),
+	{}
+};
+
+static struct kunit_suite ttm_mmap_suite = {
+	.name = "ttm_mmap",
+	.init = ttm_mmap_init,
+	.exit = ttm_mmap_exit,
+	.test_cases = ttm_mmap_cases,
+};
+kunit_test_suite(ttm_mmap_suite);
+
+MODULE_DESCRIPTION("KUnit tests of CPU mappings of TTM buffers");
+MODULE_IMPORT_NS("DMA_BUF");
+MODULE_LICENSE("GPL");

@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * CPU mappings of TTM buffers on the model of drivers/dma-buf/dma-buf-mmap.c:
+ * mappings through the DRM fd and through a dma-buf ask the same question and
+ * get the same leaves.
+ */
+#include <linux/dma-buf.h>
+#include <linux/dma-buf-mmap.h>
+#include <linux/export.h>
+#include <linux/mm.h>
+
+#include <drm/drm_drv.h>
+#include <drm/drm_gem.h>
+#include <drm/ttm/ttm_bo.h>
+#include <drm/ttm/ttm_tt.h>
+
+#include "ttm_bo_internal.h"
+
+/* &dma_buf_range.cookie where there is no drm_dev_exit() to do */
+#define TTM_RANGE_UNPLUGGED	-1
+
+/*
+ * The page that stands for all of a buffer once its device is gone; one for the
+ * life of the buffer, so that it never shows one owner what another wrote.
+ */
+struct page *ttm_bo_dummy_page(struct ttm_buffer_object *bo)
+{
+	dma_resv_assert_held(bo->base.resv);
+
+	if (!bo->dummy_page)
+		bo->dummy_page = alloc_page(GFP_KERNEL | __GFP_ZERO);
+	return bo->dummy_page;
+}
+
+static int ttm_bo_dummy_range(struct ttm_buffer_object *bo, pgoff_t pgoff,
+			      struct dma_buf_range *range)
+{
+	struct page *page = ttm_bo_dummy_page(bo);
+
+	if (!page)
+		return -ENOMEM;
+
+	range->start = pgoff;
+	range->nr_pages = 1;
+	range->pfn = page_to_pfn(page);
+	range->cookie = TTM_RANGE_UNPLUGGED;
+	return 0;
+}
+
+static enum dma_buf_caching ttm_bo_range_caching(enum ttm_caching caching)
+{
+	switch (caching) {
+	case ttm_cached:
+		return DMA_BUF_CACHED;
+	case ttm_write_combined:
+		return DMA_BUF_WRITE_COMBINED;
+	default:
+		return DMA_BUF_UNCACHED;
+	}
+}
+
+static int ttm_bo_io_range(struct ttm_buffer_object *bo, pgoff_t pgoff,
+			   struct dma_buf_range *range)
+{
+	const pgoff_t first = ALIGN_DOWN(pgoff, PTRS_PER_PTE);
+	const pgoff_t end = min(first + PTRS_PER_PTE, PFN_UP(bo->base.size));
+	pgoff_t next = pgoff + 1;
+
+	range->iomem = true;
+	range->decrypted = true;
+	range->caching = ttm_bo_range_caching(bo->resource->bus.caching);
+	range->pfn = ttm_bo_io_mem_pfn(bo, pgoff);
+	range->start = pgoff;
+
+	if (!bo->bdev->funcs->io_mem_pfn) {
+		range->start = 0;
+		range->pfn -= pgoff;
+		range->nr_pages = PFN_UP(bo->base.size);
+		return 0;
+	}
+
+	/* The driver's memory may have gaps: look around for the run. */
+	while (range->start > first &&
+	       ttm_bo_io_mem_pfn(bo, range->start - 1) == range->pfn - 1) {
+		range->start--;
+		range->pfn--;
+	}
+	while (next < end && ttm_bo_io_mem_pfn(bo, next) ==
+			     range->pfn + (next - range->start))
+		next++;
+	range->nr_pages = next - range->start;
+	return 0;
+}
+
+static int ttm_bo_populate_for_cpu(struct ttm_buffer_object *bo)
+{
+	struct ttm_operation_ctx ctx = { .interruptible = true };
+	int err = ttm_bo_populate(bo, &ctx);
+
+	/* To be retried once the signal is dealt with, not waited for. */
+	return err == -EAGAIN ? -EINTR : err;
+}
+
+static int ttm_bo_tt_range(struct ttm_buffer_object *bo, pgoff_t pgoff,
+			   bool populate, struct dma_buf_range *range)
+{
+	struct ttm_tt *tt = bo->ttm;
+	int err;
+
+	if (populate) {
+		err = ttm_bo_populate_for_cpu(bo);
+		if (err)
+			return err;
+	} else if (!tt || !ttm_tt_is_populated(tt)) {
+		return -ENODATA;
+	}
+	if (!tt->pages[pgoff])
+		return populate ? -ENOMEM : -ENODATA;
+
+	range->start = pgoff;
+	range->caching = ttm_bo_range_caching(tt->caching);
+	range->decrypted = tt->page_flags & TTM_TT_FLAG_DECRYPTED;
+	dma_buf_range_from_pages(tt->pages, min_t(pgoff_t, tt->num_pages,
+						  PFN_UP(bo->base.size)),
+				 range);
+	return 0;
+}
+
+/* Of what the device has; the buffer may be in its memory or in the system's. */
+static int ttm_bo_device_range(struct ttm_buffer_object *bo, pgoff_t pgoff,
+			       bool populate, struct dma_buf_range *range)
+{
+	int err;
+
+	/* Foreign pages: mappings of an import are the exporter's to make. */
+	if (bo->ttm && bo->ttm->page_flags & TTM_TT_FLAG_EXTERNAL &&
+	    !(bo->ttm->page_flags & TTM_TT_FLAG_EXTERNAL_MAPPABLE))
+		return -EFAULT;
+	if (!bo->resource)
+		return -ENODATA;
+
+	err = ttm_mem_io_reserve(bo->bdev, bo->resource);
+	if (err)
+		return -EFAULT;
+
+	/* TTM drivers ask for a caching; x86 knows what the memory has. */
+	range->caching_hint = true;
+	if (bo->resource->bus.is_iomem)
+		return ttm_bo_io_range(bo, pgoff, range);
+	return ttm_bo_tt_range(bo, pgoff, populate, range);
+}
+
+static int ttm_bo_get_range(void *priv, pgoff_t pgoff, bool populate,
+			    struct dma_buf_range *range)
+{
+	struct drm_gem_object *obj = priv;
+	struct ttm_buffer_object *bo = container_of(obj, typeof(*bo), base);
+	int err;
+
+	dma_resv_assert_held(obj->resv);
+
+	if (!drm_dev_enter(obj->dev, &range->cookie))
+		return populate ? ttm_bo_dummy_range(bo, pgoff, range) :
+				  -ENODATA;
+
+	err = ttm_bo_device_range(bo, pgoff, populate, range);
+	if (err)
+		drm_dev_exit(range->cookie);
+	return err;
+}
+
+/*
+ * Unplug waits for drm_dev_exit() before it zaps: a leaf made from the range
+ * goes in before.
+ */
+static void ttm_bo_put_range(void *priv, struct dma_buf_range *range)
+{
+	if (range->cookie != TTM_RANGE_UNPLUGGED)
+		drm_dev_exit(range->cookie);
+}
+
+/* Set in every TTM buffer; see &drm_gem_object.mmap_ops. */
+const struct dma_buf_mmap_ops ttm_bo_mmap_ops = {
+	.get_range = ttm_bo_get_range,
+	.put_range = ttm_bo_put_range,
+};
+
+/*
+ * Leaves for a fault in a mapping through the DRM fd.  The buffer is reserved
+ * and idle.  A driver with a fault handler of its own may track what it lets
+ * the CPU see or write: only the pages that it named, from the fault on.
+ */
+vm_fault_t ttm_bo_vm_insert(struct vm_fault *vmf, unsigned int order,
+			    pgprot_t prot, pgoff_t num_prefault)
+{
+	const struct vm_operations_struct *vm_ops = vmf->vma->vm_ops;
+	struct ttm_buffer_object *bo = vmf->vma->vm_private_data;
+	const struct dma_buf_mmap_source src = {
+		.ops = &ttm_bo_mmap_ops,
+		.priv = &bo->base,
+		.offset = drm_vma_node_start(&bo->base.vma_node),
+		.nr_pages = PFN_UP(bo->base.size),
+		.small = num_prefault < TTM_BO_VM_NUM_PREFAULT ||
+			 vm_ops->page_mkwrite || vm_ops->pfn_mkwrite,
+		.forward = vm_ops->fault != ttm_bo_vm_fault,
+	};
+
+	return dma_buf_mmap_insert(vmf, order, &src, prot, num_prefault);
+}
+
+vm_fault_t ttm_bo_vm_huge_fault(struct vm_fault *vmf, unsigned int order)
+{
+	struct ttm_buffer_object *bo = vmf->vma->vm_private_data;
+	vm_fault_t ret;
+
+	ret = ttm_bo_vm_reserve(bo, vmf);
+	if (ret)
+		return ret;
+
+	ret = ttm_bo_vm_fault_idle(bo, vmf);
+	if (!ret)
+		ret = ttm_bo_vm_insert(vmf, order, vmf->vma->vm_page_prot,
+				       TTM_BO_VM_NUM_PREFAULT);
+	else if (ret == VM_FAULT_RETRY &&
+		 !(vmf->flags & FAULT_FLAG_RETRY_NOWAIT))
+		return ret;
+
+	dma_resv_unlock(bo->base.resv);
+	return ret;
+}

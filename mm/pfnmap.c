@@ -124,6 +124,7 @@ vm_fault_t vmf_insert_pfns_prot(struct vm_fault *vmf, unsigned long addr,
 
 	return VM_FAULT_NOPAGE;
 }
+EXPORT_SYMBOL_GPL(vmf_insert_pfns_prot);
 
 /*
  * An area at which leaves of @size fit, that is, whose start is congruent to

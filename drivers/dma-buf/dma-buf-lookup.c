@@ -9,11 +9,14 @@
 
 /* The buffer behind @addr in @vma and the byte offset of @addr in it. */
 static struct dma_buf *dma_buf_get_from_vma(struct vm_area_struct *vma,
-					    unsigned long addr, u64 *offset)
+					    unsigned long addr, vm_flags_t need,
+					    u64 *offset)
 {
 	struct dma_buf *dmabuf = NULL;
 	pgoff_t pgoff;
 
+	if ((vma->vm_flags & need) != need)
+		return ERR_PTR(-EACCES);
 	if (vma->vm_ops && vma->vm_ops->get_dmabuf)
 		dmabuf = vma->vm_ops->get_dmabuf(vma, addr, &pgoff);
 	if (!dmabuf)
@@ -28,8 +31,8 @@ static struct dma_buf *dma_buf_get_from_vma(struct vm_area_struct *vma,
  * at @addr does, what follows may be another part of a split mapping.
  */
 static int dma_buf_check_span(struct mm_struct *mm, unsigned long addr,
-			      unsigned long end, struct dma_buf *dmabuf,
-			      u64 offset)
+			      unsigned long end, vm_flags_t need,
+			      struct dma_buf *dmabuf, u64 offset)
 {
 	struct vm_area_struct *vma = vma_lookup(mm, addr);
 	struct dma_buf *other;
@@ -44,9 +47,9 @@ static int dma_buf_check_span(struct mm_struct *mm, unsigned long addr,
 		vma = vma_lookup(mm, pos);
 		if (!vma)
 			return -ERANGE;
-		other = dma_buf_get_from_vma(vma, pos, &at);
+		other = dma_buf_get_from_vma(vma, pos, need, &at);
 		if (IS_ERR(other))
-			return -ERANGE;
+			return PTR_ERR(other) == -EACCES ? -EACCES : -ERANGE;
 		same = other == dmabuf && at == offset + (pos - addr);
 		dma_buf_put(other);
 		if (!same)
@@ -60,25 +63,26 @@ static int dma_buf_check_span(struct mm_struct *mm, unsigned long addr,
  * @mm: the address space to look in
  * @addr: user address
  * @len: bytes from @addr that must belong to the same buffer, consecutively
+ * @need: access that all of the mapping must have: %VM_READ, %VM_WRITE, both or 0
  * @offset: returns where @addr lies in the buffer, in bytes
  *
  * Works for every VMA whose vm_ops answer &vm_operations_struct.get_dmabuf,
  * however split, moved or forked.  mmap_lock is taken and dropped inside, so the
  * caller may attach to the buffer; by then the mapping may have changed.
  *
- * The caller has the rights of the mapping, not those of the buffer's file: it
- * must check VM_WRITE of the VMA, or let no one write who could not before.
+ * The caller gets the rights of the mapping, not those of the buffer's file, which
+ * may be more: what it lets anyone do with the buffer, it names in @need.
  *
  * Context: Process context, mmap_lock and reservation lock not held.
  *
  * Return: the buffer, to be released with dma_buf_put(), or %-EFAULT if nothing
  * is mapped at @addr; %-ENOENT if what is mapped there is not a dma-buf;
- * %-ERANGE if the span is not one piece of one buffer; %-EINVAL if @len is zero
+ * %-EACCES if the mapping lacks a right of @need; %-ERANGE if the span is not one piece of one buffer; %-EINVAL if @len is zero
  * or wraps around; %-EINTR if a fatal signal is pending.
  */
 struct dma_buf *dma_buf_get_from_address(struct mm_struct *mm,
 					 unsigned long addr, size_t len,
-					 u64 *offset)
+					 vm_flags_t need, u64 *offset)
 {
 	struct vm_area_struct *vma;
 	struct dma_buf *dmabuf;
@@ -97,11 +101,11 @@ struct dma_buf *dma_buf_get_from_address(struct mm_struct *mm,
 		goto unlock;
 	}
 
-	dmabuf = dma_buf_get_from_vma(vma, addr, offset);
+	dmabuf = dma_buf_get_from_vma(vma, addr, need, offset);
 	if (IS_ERR(dmabuf))
 		goto unlock;
 
-	err = dma_buf_check_span(mm, addr, end, dmabuf, *offset);
+	err = dma_buf_check_span(mm, addr, end, need, dmabuf, *offset);
 	if (err) {
 		dma_buf_put(dmabuf);
 		dmabuf = ERR_PTR(err);

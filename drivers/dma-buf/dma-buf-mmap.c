@@ -181,7 +181,7 @@ static vm_fault_t dma_buf_vm_any_fault(struct vm_fault *vmf, unsigned int order)
 		/* Before the first leaf: a zap must not miss it. */
 		dmabuf->mapped = true;
 		ret = dma_buf_mmap_insert(vmf, order, &src,
-					  vmf->vma->vm_page_prot, around);
+					  vma_get_page_prot(vmf->vma), around);
 		trace_dma_buf_mmap_fault(dmabuf, vmf, order, ret);
 		dma_resv_unlock(dmabuf->resv);
 		if (ret != VM_FAULT_RETRY)
@@ -272,17 +272,21 @@ static int dma_buf_copy(const struct dma_buf_range *range, pgoff_t pgoff,
 			size_t offset, void *buf, size_t len, bool write)
 {
 	const unsigned long pfn = range->pfn + (pgoff - range->start);
+	/* As for a user's mapping, which is what ioremap_prot() is made for. */
+	const pgprot_t prot = vm_get_page_prot(VM_READ | VM_WRITE | VM_SHARED);
 
 	if (range->iomem)
 		return dma_buf_copy_io(PFN_PHYS(pfn), offset, buf, len,
-				       dma_buf_range_prot(range, PAGE_KERNEL),
-				       write);
+				       dma_buf_range_prot(range, prot), write);
 	if (write)
 		memcpy_to_page(pfn_to_page(pfn), offset, buf, len);
 	else
 		memcpy_from_page(buf, pfn_to_page(pfn), offset, len);
 	return 0;
 }
+
+/* dma_buf_access_page() did nothing and is to be called again. */
+#define DMA_BUF_ACCESS_AGAIN	1
 
 /* As much of the access as lies in one page. */
 static int dma_buf_access_page(struct dma_buf *dmabuf, pgoff_t pgoff,
@@ -299,7 +303,7 @@ static int dma_buf_access_page(struct dma_buf *dmabuf, pgoff_t pgoff,
 	if (err)
 		return err;
 	if (!dma_resv_test_signaled(dmabuf->resv, DMA_RESV_USAGE_KERNEL)) {
-		err = -EBUSY;
+		err = DMA_BUF_ACCESS_AGAIN;
 		goto unlock;
 	}
 	err = ops->get_range(dmabuf->priv, pgoff, true, &range);
@@ -312,7 +316,7 @@ unlock:
 	dma_resv_unlock(dmabuf->resv);
 
 	if (err == -EAGAIN)
-		err = dma_buf_wait_exporter(dmabuf) ?: -EBUSY;
+		err = dma_buf_wait_exporter(dmabuf) ?: DMA_BUF_ACCESS_AGAIN;
 	return err;
 }
 
@@ -325,19 +329,22 @@ static int dma_buf_vm_access(struct vm_area_struct *vma, unsigned long addr,
 
 	if (!(vma->vm_flags & (write ? VM_WRITE : VM_MAYREAD)))
 		return -EFAULT;
+	/* What follows the VMA is not ours, and perhaps not the buffer's. */
+	len = min_t(unsigned long, len, vma->vm_end - addr);
 
 	while (done < len) {
 		const unsigned long pos = addr + done;
 		const size_t part = min_t(size_t, len - done,
 					  PAGE_SIZE - offset_in_page(pos));
 
-		do {
-			err = dma_buf_access_page(dmabuf,
-						  linear_page_index(vma, pos) -
-						  dmabuf->mmap.offset,
-						  offset_in_page(pos),
-						  buf + done, part, write);
-		} while (err == -EBUSY);
+		if (fatal_signal_pending(current))
+			return done ?: -EINTR;
+		err = dma_buf_access_page(dmabuf, linear_page_index(vma, pos) -
+					  dmabuf->mmap.offset,
+					  offset_in_page(pos), buf + done, part,
+					  write);
+		if (err == DMA_BUF_ACCESS_AGAIN)
+			continue;
 		if (err)
 			return done ?: err;
 		done += part;
@@ -374,6 +381,20 @@ static int dma_buf_may_map(struct dma_buf *dmabuf, pgoff_t pgoff)
 	return err == -ENODEV || err == -EACCES ? err : 0;
 }
 
+/*
+ * Take from a mapping made through an importer's file what the buffer's own file
+ * does not give: now, and by mprotect() later.
+ */
+int dma_buf_mmap_restrict(struct dma_buf *dmabuf, struct vm_area_struct *vma)
+{
+	if (dmabuf->file->f_mode & FMODE_WRITE)
+		return 0;
+	if (vma->vm_flags & VM_WRITE)
+		return -EACCES;
+	vm_flags_clear(vma, VM_MAYWRITE);
+	return 0;
+}
+
 /**
  * dma_buf_mmap_vma - make a VMA a mapping of a buffer
  * @dmabuf: the buffer, exported with &dma_buf_mmap_info.ops
@@ -390,13 +411,17 @@ static int dma_buf_may_map(struct dma_buf *dmabuf, pgoff_t pgoff)
  * held.
  *
  * Return: %0; %-EINVAL if the mapping leaves the buffer or is private;
- * %-EACCES if it would write through a read-only file or no CPU may map the
- * buffer; %-ENODEV if the buffer is revoked for good; %-ERESTARTSYS.
+ * %-EACCES if no CPU may map the buffer; %-ENODEV if the buffer is revoked for
+ * good; %-ERESTARTSYS.
  */
 int dma_buf_mmap_vma(struct dma_buf *dmabuf, struct vm_area_struct *vma,
 		     pgoff_t pgoff)
 {
 	const unsigned long nr_pages = dmabuf->size >> PAGE_SHIFT;
+	const struct dma_buf_range shown = {
+		.caching = dmabuf->mmap.caching,
+		.decrypted = dmabuf->mmap.decrypted,
+	};
 	int err;
 
 	mmap_assert_write_locked(vma->vm_mm);
@@ -409,19 +434,13 @@ int dma_buf_mmap_vma(struct dma_buf *dmabuf, struct vm_area_struct *vma,
 	if (vma_is_cow_mapping(vma))
 		return -EINVAL;
 
-	/* An importer's file may be writable where the buffer's is not. */
-	if (!(dmabuf->file->f_mode & FMODE_WRITE)) {
-		if (vma->vm_flags & VM_WRITE)
-			return -EACCES;
-		vm_flags_clear(vma, VM_MAYWRITE);
-	}
-
 	err = dma_buf_may_map(dmabuf, pgoff);
 	if (err)
 		return err;
 
 	vm_flags_set(vma, VM_IO | VM_PFNMAP | VM_DONTEXPAND | VM_DONTDUMP |
 			  dmabuf->mmap.vm_flags);
+	vma->vm_page_prot = dma_buf_range_prot(&shown, vma_get_page_prot(vma));
 	vma->vm_pgoff = dmabuf->mmap.offset + pgoff;
 	vma->vm_ops = &dma_buf_vm_ops;
 	vma->vm_private_data = dmabuf;
@@ -441,7 +460,8 @@ EXPORT_SYMBOL_NS_GPL(dma_buf_mmap_vma, "DMA_BUF");
  * @pgoff: buffer offset of the mapping
  * @flags: flags of mmap()
  *
- * Where the backing is not there yet the buffer offset stands for the pfn.
+ * Where the backing is not there yet, or the lock is contended, the buffer offset
+ * stands for the pfn.
  *
  * Context: Process context, mmap_lock held for writing.
  * Return: an address or a negative error value, as from
@@ -455,7 +475,8 @@ unsigned long dma_buf_mmap_align_area(const struct dma_buf_mmap_source *src,
 	struct dma_buf_range range = {};
 	unsigned long pfn = pgoff;
 
-	if (pgoff < src->nr_pages && !dma_resv_lock_interruptible(resv, NULL)) {
+	/* A good address is not worth waiting for with mmap_lock held. */
+	if (pgoff < src->nr_pages && dma_resv_trylock(resv)) {
 		if (!src->ops->get_range(src->priv, pgoff, false, &range)) {
 			pfn = range.pfn + (pgoff - range.start);
 			if (src->ops->put_range)

@@ -572,7 +572,7 @@ static long mock_ioctl_lookup(struct dma_buf_mock_lookup __user *user)
 	    arg.length != (size_t)arg.length)
 		return -EINVAL;
 
-	dmabuf = dma_buf_get_from_address(current->mm, arg.addr, arg.length,
+	dmabuf = dma_buf_get_from_address(current->mm, arg.addr, arg.length, 0,
 					  &arg.offset);
 	if (IS_ERR(dmabuf))
 		return PTR_ERR(dmabuf);

@@ -160,8 +160,7 @@ static void st_exit(struct kunit *test)
 
 	if (!t)
 		return;
-	if (t->len)
-		vm_munmap(t->addr, t->len);
+	/* The mappings go with the address space, which is the case's thread's. */
 	if (t->dmabuf)
 		dma_buf_put(t->dmabuf);
 	else if (t->exp)
@@ -228,7 +227,7 @@ static void st_split(struct kunit *test)
 				st_read(t->addr + i * PAGE_SIZE));
 
 	found = dma_buf_get_from_address(current->mm, t->addr + 9 * PAGE_SIZE + 5,
-					 100, &offset);
+					 100, VM_READ | VM_WRITE, &offset);
 	KUNIT_ASSERT_PTR_EQ(test, found, t->dmabuf);
 	KUNIT_EXPECT_EQ(test, offset, 9 * PAGE_SIZE + 5);
 	dma_buf_put(found);
@@ -415,7 +414,7 @@ static void st_lookup(struct kunit *test)
 	KUNIT_ASSERT_FALSE(test, IS_ERR_VALUE(anon));
 
 	found = dma_buf_get_from_address(current->mm, t->addr + 17, t->len - 17,
-					 &offset);
+					 VM_WRITE, &offset);
 	KUNIT_ASSERT_PTR_EQ(test, found, t->dmabuf);
 	KUNIT_EXPECT_EQ(test, offset, 17);
 	dma_buf_put(found);
@@ -423,12 +422,15 @@ static void st_lookup(struct kunit *test)
 #define FAIL(addr, len, err) \
 	KUNIT_EXPECT_PTR_EQ(test, ERR_PTR(err), \
 			    dma_buf_get_from_address(current->mm, addr, len, \
-						     &offset))
+						     VM_WRITE, &offset))
 	FAIL(t->addr, 0, -EINVAL);
 	FAIL(t->addr, ULONG_MAX, -EINVAL);
 	FAIL(t->addr, t->len + 1, -ERANGE);
 	FAIL(end - 1, 2, -ERANGE);
-	FAIL(anon, 1, -ENOENT);
+	FAIL(anon, 1, -EACCES);
+	KUNIT_EXPECT_PTR_EQ(test, ERR_PTR(-ENOENT),
+			    dma_buf_get_from_address(current->mm, anon, 1,
+						     VM_READ, &offset));
 	FAIL(TASK_SIZE - PAGE_SIZE, 1, -EFAULT);
 #undef FAIL
 	vm_munmap(anon, PAGE_SIZE);

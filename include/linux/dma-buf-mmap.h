@@ -127,6 +127,9 @@ struct dma_buf_mmap_ops {
  *	must outlive the buffer.
  * @offset: map offset: where the buffer starts in @mapping, in pages
  * @vm_flags: VMA flags to set besides those that every mapping gets
+ * @caching: what &vm_area_struct.vm_page_prot shows to those who look there for
+ *	the kind of memory, as KVM on arm64 does; leaves have what get_range says
+ * @decrypted: likewise for memory encryption
  *
  * Constant from dma_buf_export() on.
  */
@@ -135,6 +138,8 @@ struct dma_buf_mmap_info {
 	struct address_space *mapping;
 	pgoff_t offset;
 	vm_flags_t vm_flags;
+	enum dma_buf_caching caching;
+	bool decrypted;
 };
 
 /**
@@ -166,6 +171,7 @@ unsigned long dma_buf_mmap_unmapped_area(struct file *file, unsigned long addr,
 					 unsigned long len, unsigned long pgoff,
 					 unsigned long flags);
 void dma_buf_mmap_zap(struct dma_buf *dmabuf);
+int dma_buf_mmap_restrict(struct dma_buf *dmabuf, struct vm_area_struct *vma);
 int dma_buf_mmap_vma(struct dma_buf *dmabuf, struct vm_area_struct *vma,
 		     pgoff_t pgoff);
 #else
@@ -179,6 +185,12 @@ static inline void dma_buf_mmap_zap(struct dma_buf *dmabuf)
 }
 
 #define dma_buf_mmap_unmapped_area NULL
+
+static inline int dma_buf_mmap_restrict(struct dma_buf *dmabuf,
+					struct vm_area_struct *vma)
+{
+	return 0;
+}
 
 static inline int dma_buf_mmap_vma(struct dma_buf *dmabuf,
 				   struct vm_area_struct *vma, pgoff_t pgoff)
@@ -205,6 +217,6 @@ pgprot_t dma_buf_range_prot(const struct dma_buf_range *range, pgprot_t prot);
 /* From an address to the buffer behind it */
 struct dma_buf *dma_buf_get_from_address(struct mm_struct *mm,
 					 unsigned long addr, size_t len,
-					 u64 *offset);
+					 vm_flags_t need, u64 *offset);
 
 #endif /* __DMA_BUF_MMAP_H__ */

@@ -37,8 +37,7 @@ EXPORT_SYMBOL_GPL(drm_gem_cpu_attach_ops);
 
 /*
  * Map an imported object: the exporter's buffer under the importer's offset.
- * The reference that the caller took for the VMA is not needed, as the VMA holds
- * the dma-buf.
+ * The VMA holds the dma-buf, not the object.
  */
 int drm_gem_mmap_imported(struct drm_gem_object *obj,
 			  struct vm_area_struct *vma)

@@ -151,6 +151,8 @@ static int vfio_pci_dma_buf_init_mmap(struct vfio_pci_core_device *vdev,
 	mmap->ops = &vfio_pci_dma_buf_mmap_ops;
 	/* See vfio_pci_core_mmap(). */
 	mmap->vm_flags = VM_ALLOW_ANY_UNCACHED;
+	mmap->caching = DMA_BUF_UNCACHED;
+	mmap->decrypted = true;
 
 	/* Without runs the buffer is for DMA only. */
 	if (!vfio_pci_dma_buf_in_bar(priv, vdev->pdev, bar))
@@ -296,9 +298,9 @@ int vfio_pci_try_reset_function(struct vfio_pci_core_device *vdev)
 
 	lockdep_assert_held_write(&vdev->memory_lock);
 
-	vdev->reset_task = current;
+	WRITE_ONCE(vdev->reset_task, current);
 	ret = pci_try_reset_function(vdev->pdev);
-	vdev->reset_task = NULL;
+	WRITE_ONCE(vdev->reset_task, NULL);
 	return ret;
 }
 
@@ -310,7 +312,21 @@ void vfio_pci_core_reset_prepare(struct pci_dev *pdev)
 	if (READ_ONCE(vdev->reset_task) == current)
 		return;
 
-	vfio_pci_zap_and_down_write_memory_lock(vdev);
+	/*
+	 * Who resets has blocked accesses to config space, which a write to it
+	 * through VFIO waits for with memory_lock held.
+	 */
+	if (!down_write_trylock(&vdev->memory_lock)) {
+		const bool blocked = pdev->block_cfg_access;
+
+		if (blocked)
+			pci_cfg_access_unlock(pdev);
+		down_write(&vdev->memory_lock);
+		if (blocked)
+			pci_cfg_access_lock(pdev);
+	}
+
+	vfio_pci_zap_bars(vdev);
 	vfio_pci_dma_buf_move(vdev, true);
 }
 
@@ -321,7 +337,7 @@ void vfio_pci_core_reset_done(struct pci_dev *pdev)
 	if (READ_ONCE(vdev->reset_task) == current)
 		return;
 
-	/* Buffers exist only while the device is open and has a vconfig. */
+	/* Those on the list are there only while the device has a vconfig. */
 	if (!list_empty(&vdev->dmabufs) && __vfio_pci_memory_enabled(vdev))
 		vfio_pci_dma_buf_move(vdev, false);
 	up_write(&vdev->memory_lock);
@@ -329,12 +345,17 @@ void vfio_pci_core_reset_done(struct pci_dev *pdev)
 
 #ifdef CONFIG_LOCKDEP
 /*
- * Teach lockdep the order once, not only where a revoke meets a fault; that the
- * reservation lock is inside mmap_lock it knows from dma_resv_lockdep().
+ * A reset of the bus takes the locks of all its functions, in their order on the
+ * bus, so each is a class of its own.  Teach lockdep where it belongs once, not
+ * only where a revoke meets a fault; that the reservation lock is inside mmap_lock
+ * it knows from dma_resv_lockdep().
  */
-void vfio_pci_prime_memory_lock(struct vfio_pci_core_device *vdev)
+void vfio_pci_init_memory_lock_class(struct vfio_pci_core_device *vdev)
 {
 	struct dma_resv resv;
+
+	lockdep_register_key(&vdev->memory_lock_key);
+	lockdep_set_class(&vdev->memory_lock, &vdev->memory_lock_key);
 
 	dma_resv_init(&resv);
 	down_write(&vdev->memory_lock);

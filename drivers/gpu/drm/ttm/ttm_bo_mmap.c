@@ -21,15 +21,25 @@
 
 /*
  * The page that stands for all of a buffer once its device is gone; one for the
- * life of the buffer, so that it never shows one owner what another wrote.
+ * life of the buffer, so that it never shows one owner what another wrote.  Some
+ * drivers' fault handlers get here without the reservation lock.
  */
 struct page *ttm_bo_dummy_page(struct ttm_buffer_object *bo)
 {
-	dma_resv_assert_held(bo->base.resv);
+	struct page *page = READ_ONCE(bo->dummy_page), *other;
 
-	if (!bo->dummy_page)
-		bo->dummy_page = alloc_page(GFP_KERNEL | __GFP_ZERO);
-	return bo->dummy_page;
+	if (page)
+		return page;
+
+	page = alloc_page(GFP_KERNEL | __GFP_ZERO);
+	if (!page)
+		return NULL;
+	other = cmpxchg(&bo->dummy_page, NULL, page);
+	if (!other)
+		return page;
+
+	__free_page(page);
+	return other;
 }
 
 static int ttm_bo_dummy_range(struct ttm_buffer_object *bo, pgoff_t pgoff,
@@ -40,6 +50,7 @@ static int ttm_bo_dummy_range(struct ttm_buffer_object *bo, pgoff_t pgoff,
 	if (!page)
 		return -ENOMEM;
 
+	range->caching_hint = true;
 	range->start = pgoff;
 	range->nr_pages = 1;
 	range->pfn = page_to_pfn(page);
@@ -97,8 +108,16 @@ static int ttm_bo_populate_for_cpu(struct ttm_buffer_object *bo)
 	struct ttm_operation_ctx ctx = { .interruptible = true };
 	int err = ttm_bo_populate(bo, &ctx);
 
-	/* To be retried once the signal is dealt with, not waited for. */
-	return err == -EAGAIN ? -EINTR : err;
+	switch (err) {
+	case -EAGAIN:
+		/* To be retried once the signal is dealt with, not waited for. */
+		return -EINTR;
+	case -ENOMEM:
+		/* A limit of the driver's, say: the OOM killer is no help. */
+		return -EFAULT;
+	default:
+		return err;
+	}
 }
 
 static int ttm_bo_tt_range(struct ttm_buffer_object *bo, pgoff_t pgoff,
@@ -137,6 +156,10 @@ static int ttm_bo_device_range(struct ttm_buffer_object *bo, pgoff_t pgoff,
 	    !(bo->ttm->page_flags & TTM_TT_FLAG_EXTERNAL_MAPPABLE))
 		return -EFAULT;
 	if (!bo->resource)
+		return -ENODATA;
+	/* A look must not take what only the driver can give back. */
+	if (!populate && bo->bdev->funcs->io_mem_free &&
+	    !bo->resource->bus.offset && !bo->resource->bus.addr)
 		return -ENODATA;
 
 	err = ttm_mem_io_reserve(bo->bdev, bo->resource);

@@ -76,6 +76,7 @@ static const struct dma_buf_ops ttm_mmap_dmabuf_ops = {
 	.map_dma_buf = ttm_mmap_map_dma_buf,
 	.unmap_dma_buf = ttm_mmap_unmap_dma_buf,
 	.release = drm_gem_dmabuf_release,
+	.mmap = drm_gem_dmabuf_mmap,
 };
 
 static void ttm_mmap_make_bo(struct kunit *test, struct ttm_mmap_test *t)
@@ -141,10 +142,10 @@ static void ttm_mmap_exit(struct kunit *test)
 
 	if (!t)
 		return;
-	if (t->native)
-		vm_munmap(t->native, BO_SIZE);
-	if (t->shared)
-		vm_munmap(t->shared, BO_SIZE);
+	if (t->native || t->shared) {
+		kunit_warn(test, "ended early, leaves its buffer behind\n");
+		return;
+	}
 	if (!IS_ERR_OR_NULL(t->file))
 		fput(t->file);
 	if (!IS_ERR_OR_NULL(t->dmabuf))
@@ -153,6 +154,18 @@ static void ttm_mmap_exit(struct kunit *test)
 	flush_delayed_fput();
 	drm_gem_object_put(&t->bo->base);
 	ttm_device_fini(t->devs->ttm_dev);
+}
+
+/*
+ * To be called at the end of each case: the address space is that of the case's
+ * thread, and the buffer must be gone before the device is.
+ */
+static void ttm_mmap_unmap(struct ttm_mmap_test *t)
+{
+	vm_munmap(t->native, BO_SIZE);
+	vm_munmap(t->shared, BO_SIZE);
+	t->native = 0;
+	t->shared = 0;
 }
 
 static u32 ttm_mmap_read(struct kunit *test, unsigned long addr)
@@ -181,6 +194,7 @@ static void ttm_mmap_same_bytes(struct kunit *test)
 	for (off = 0; off < BO_SIZE; off += 37 * PAGE_SIZE)
 		KUNIT_EXPECT_EQ(test, ttm_mmap_read(test, t->shared + off),
 				off + 1);
+	ttm_mmap_unmap(t);
 }
 
 /* Taking the mappings away loses no data, and they come back. */
@@ -197,6 +211,7 @@ static void ttm_mmap_unmap_virtual(struct kunit *test)
 
 	KUNIT_EXPECT_EQ(test, ttm_mmap_read(test, t->shared), 11);
 	KUNIT_EXPECT_EQ(test, ttm_mmap_read(test, t->native + PAGE_SIZE), 12);
+	ttm_mmap_unmap(t);
 }
 
 static unsigned long ttm_mmap_leaf_size(struct kunit *test, unsigned long addr)
@@ -219,19 +234,25 @@ static unsigned long ttm_mmap_leaf_size(struct kunit *test, unsigned long addr)
 static void ttm_mmap_large_leaf(struct kunit *test)
 {
 	struct ttm_mmap_test *t = test->priv;
+	const char *why = NULL;
 	struct page **pages;
 	unsigned int i;
 
 	if (!IS_ENABLED(CONFIG_ARCH_SUPPORTS_PMD_PFNMAP))
-		kunit_skip(test, "this architecture has no large pfn leaves");
+		why = "this architecture has no large pfn leaves";
 
 	ttm_mmap_read(test, t->shared);
 	pages = t->bo->ttm->pages;
 	for (i = 1; i < PTRS_PER_PTE; i++)
 		if (page_to_pfn(pages[i]) != page_to_pfn(pages[0]) + i)
-			kunit_skip(test, "the pool had no contiguous memory");
+			why = "the pool had no contiguous memory";
 
-	KUNIT_EXPECT_EQ(test, ttm_mmap_leaf_size(test, t->shared), PMD_SIZE);
+	if (!why)
+		KUNIT_EXPECT_EQ(test, ttm_mmap_leaf_size(test, t->shared),
+				PMD_SIZE);
+	ttm_mmap_unmap(t);
+	if (why)
+		kunit_skip(test, "%s", why);
 }
 
 /* Without device, accesses end, and all of the buffer is one page of its own. */
@@ -251,6 +272,7 @@ static void ttm_mmap_unplugged(struct kunit *test)
 	ttm_mmap_write(test, t->native, 22);
 	KUNIT_EXPECT_EQ(test, ttm_mmap_read(test, t->shared + PAGE_SIZE), 22);
 	KUNIT_EXPECT_NOT_NULL(test, t->bo->dummy_page);
+	ttm_mmap_unmap(t);
 	t->devs->drm->unplugged = false;
 }
 

@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: MIT
+/* Copyright © 2026 dmabuf-mmap authors */
+#include <signal.h>
+#include <sys/mman.h>
+#include <time.h>
+
+#include "igt.h"
+#include "dma_buf_mmap/access.h"
+
+static __thread sigjmp_buf env;
+static __thread volatile sig_atomic_t armed;
+
+static void on_signal(int sig)
+{
+	if (!armed) {
+		signal(sig, SIG_DFL);
+		raise(sig);
+		return;
+	}
+	armed = 0;
+	siglongjmp(env, sig);
+}
+
+/* libigt installs handlers of its own, at its first exit handler and on fork: ours go last */
+void dbm_catch_signals(void)
+{
+	struct sigaction sa = { .sa_handler = on_signal, .sa_flags = SA_NODEFER };
+
+	sigemptyset(&sa.sa_mask);
+	igt_assert_eq(sigaction(SIGBUS, &sa, NULL), 0);
+	igt_assert_eq(sigaction(SIGSEGV, &sa, NULL), 0);
+}
+
+int __dbm_read(const volatile void *addr, uint64_t *value)
+{
+	int sig = sigsetjmp(env, 0);
+
+	if (sig)
+		return sig;
+	armed = 1;
+	*value = *(const volatile uint64_t *)addr;
+	armed = 0;
+	return 0;
+}
+
+int __dbm_write(volatile void *addr, uint64_t value)
+{
+	int sig = sigsetjmp(env, 0);
+
+	if (sig)
+		return sig;
+	armed = 1;
+	*(volatile uint64_t *)addr = value;
+	armed = 0;
+	return 0;
+}
+
+int dbm_read(const volatile void *addr, uint64_t *value)
+{
+	dbm_catch_signals();
+	return __dbm_read(addr, value);
+}
+
+int dbm_write(volatile void *addr, uint64_t value)
+{
+	dbm_catch_signals();
+	return __dbm_write(addr, value);
+}
+
+void dbm_assert_read(const volatile void *addr, uint64_t value)
+{
+	uint64_t got = 0;
+	int sig = dbm_read(addr, &got);
+
+	igt_assert_f(!sig, "reading %p: signal %d\n", addr, sig);
+	igt_assert_f(got == value, "at %p: found %#" PRIx64 ", expected %#" PRIx64 "\n",
+		     addr, got, value);
+}
+
+void dbm_assert_write(volatile void *addr, uint64_t value)
+{
+	int sig = dbm_write(addr, value);
+
+	igt_assert_f(!sig, "writing %p: signal %d\n", addr, sig);
+}
+
+void dbm_assert_signal(volatile void *addr, size_t length, int signal)
+{
+	volatile char *p = addr;
+	uint64_t value;
+
+	dbm_catch_signals();
+	for (size_t o = 0; o < length; o += SZ_4K) {
+		int sig = __dbm_read(p + o, &value);
+
+		igt_assert_f(sig == signal, "reading +%#zx: signal %d, expected %d\n",
+			     o, sig, signal);
+		sig = __dbm_write(p + o, 0);
+		igt_assert_f(sig == signal, "writing +%#zx: signal %d, expected %d\n",
+			     o, sig, signal);
+	}
+}
+
+uint64_t dbm_pattern(uint64_t offset)
+{
+	return offset ^ 0x5a5a5a5a5a5a5a5aull;
+}
+
+void dbm_fill(volatile void *addr, size_t length, uint64_t offset)
+{
+	volatile char *p = addr;
+
+	dbm_catch_signals();
+	for (size_t o = 0; o < length; o += SZ_4K) {
+		int sig = __dbm_write(p + o, dbm_pattern(offset + o));
+
+		igt_assert_f(!sig, "writing +%#zx: signal %d\n", o, sig);
+	}
+}
+
+void dbm_check(const volatile void *addr, size_t length, uint64_t offset)
+{
+	const volatile char *p = addr;
+
+	dbm_catch_signals();
+	for (size_t o = 0; o < length; o += SZ_4K) {
+		uint64_t got = 0, want = dbm_pattern(offset + o);
+		int sig = __dbm_read(p + o, &got);
+
+		igt_assert_f(!sig, "reading +%#zx: signal %d\n", o, sig);
+		igt_assert_f(got == want, "+%#zx: found %#" PRIx64 ", expected %#" PRIx64 "\n",
+			     o, got, want);
+	}
+}
+
+void dbm_touch(const volatile void *addr, size_t length)
+{
+	const volatile char *p = addr;
+	uint64_t value;
+
+	dbm_catch_signals();
+	for (size_t o = 0; o < length; o += SZ_4K) {
+		int sig = __dbm_read(p + o, &value);
+
+		igt_assert_f(!sig, "reading +%#zx: signal %d\n", o, sig);
+	}
+}
+
+void *dbm_mmap(int fd, size_t length, int prot, off_t offset)
+{
+	void *p = mmap(NULL, length, prot, MAP_SHARED, fd, offset);
+
+	igt_assert_f(p != MAP_FAILED, "mmap of %#zx bytes at %#llx: %s\n", length,
+		     (unsigned long long)offset, strerror(errno));
+	return p;
+}
+
+void dbm_mmap_err(int fd, size_t length, int prot, int flags, off_t offset, int error)
+{
+	void *p = mmap(NULL, length, prot, flags, fd, offset);
+	int err = errno;
+
+	if (p != MAP_FAILED)
+		munmap(p, length);
+	igt_assert_f(p == MAP_FAILED, "mmap of %#zx bytes at %#llx: succeeded, expected %s\n",
+		     length, (unsigned long long)offset, strerror(error));
+	igt_assert_f(err == error, "mmap of %#zx bytes at %#llx: %s, expected %s\n",
+		     length, (unsigned long long)offset, strerror(err), strerror(error));
+}
+
+void dbm_munmap(void *addr, size_t length)
+{
+	igt_assert_eq(munmap(addr, length), 0);
+}
+
+void *dbm_shared(size_t length)
+{
+	void *p = mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	igt_assert(p != MAP_FAILED);
+	return p;
+}
+
+void dbm_wait_for(volatile int *flag, int value, int ms)
+{
+	for (int i = 0; *flag < value; i++) {
+		igt_assert_f(i < ms, "waited %d ms in vain for step %d, it is at %d\n",
+			     ms, value, *flag);
+		usleep(1000);
+	}
+}
+
+double dbm_seconds(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec + ts.tv_nsec / 1e9;
+}

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: MIT
+/* Copyright © 2026 dmabuf-mmap authors */
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <xf86drm.h>
+
+#include "igt.h"
+#include "dma_buf_mmap/access.h"
+#include "dma_buf_mmap/drm.h"
+
+int drm_open_by_name(const char *driver)
+{
+	for (int i = 0; i < 16; i++) {
+		drmVersionPtr version;
+		bool found = false;
+		char path[32];
+		int fd;
+
+		snprintf(path, sizeof(path), "/dev/dri/card%d", i);
+		fd = open(path, O_RDWR | O_CLOEXEC);
+		if (fd < 0)
+			continue;
+		version = drmGetVersion(fd);
+		if (version) {
+			found = !strcmp(version->name, driver);
+			drmFreeVersion(version);
+		}
+		if (found)
+			return fd;
+		close(fd);
+	}
+	return -1;
+}
+
+int drm_import(int drm, int dmabuf, uint32_t *handle)
+{
+	struct drm_prime_handle prime = { .fd = dmabuf };
+
+	if (igt_ioctl(drm, DRM_IOCTL_PRIME_FD_TO_HANDLE, &prime))
+		return errno;
+	*handle = prime.handle;
+	return 0;
+}
+
+int drm_map_dumb(int drm, uint32_t handle, uint64_t *offset)
+{
+	struct drm_mode_map_dumb map = { .handle = handle };
+
+	if (igt_ioctl(drm, DRM_IOCTL_MODE_MAP_DUMB, &map))
+		return errno;
+	*offset = map.offset;
+	return 0;
+}
+
+void drm_close_handle(int drm, uint32_t handle)
+{
+	struct drm_gem_close close = { .handle = handle };
+
+	do_ioctl(drm, DRM_IOCTL_GEM_CLOSE, &close);
+}
+
+int drm_export(int drm, uint32_t handle)
+{
+	struct drm_prime_handle prime = { .handle = handle, .flags = DRM_RDWR | DRM_CLOEXEC };
+
+	do_ioctl(drm, DRM_IOCTL_PRIME_HANDLE_TO_FD, &prime);
+	return prime.fd;
+}
+
+void *drm_mmap(int drm, uint32_t handle, size_t length, int prot)
+{
+	uint64_t offset = 0;
+	int err = drm_map_dumb(drm, handle, &offset);
+
+	igt_assert_f(!err, "DRM_IOCTL_MODE_MAP_DUMB: %s\n", strerror(err));
+	return dbm_mmap(drm, length, prot, offset);
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+/* Copyright © 2026 dmabuf-mmap authors */
+#ifndef DMA_BUF_MMAP_VFIO_H
+#define DMA_BUF_MMAP_VFIO_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <linux/vfio.h>
+
+/*
+ * A PCI device whose 64-bit BAR 2 is memory (QEMU's ivshmem-plain), on
+ * vfio-pci through its character device and iommufd.
+ *
+ * The first word of every page belongs to the host (its prefill), the last
+ * MiB to the words that the host verifies; tests write elsewhere.
+ */
+struct vfio_dev {
+	char bdf[16];
+	int iommufd;
+	int fd;
+	uint64_t config;	/* offset of config space on @fd */
+	uint64_t bar;		/* offset of the BAR on @fd */
+	uint64_t size;		/* of the BAR */
+	bool has_reset;
+};
+
+#define VFIO_HOST_WORDS SZ_1M
+
+/*
+ * Find the smallest (so that two of them can be told apart) such device with a
+ * BAR of at least @min and less than @max bytes and bind it to vfio-pci; skip
+ * with the reason if there is none.  It stays there: a subtest that failed may
+ * hold the device open, and to unbind it would then wait for ever.
+ */
+void vfio_require(struct vfio_dev *dev, uint64_t min, uint64_t max);
+/* Open it; memory decode is on afterwards. */
+void vfio_open(struct vfio_dev *dev);
+void vfio_close(struct vfio_dev *dev);
+void vfio_bind(const struct vfio_dev *dev);
+/* An eventfd that gets readable when the kernel wants the device back. */
+int vfio_request_eventfd(const struct vfio_dev *dev);
+/* Blocks until the device is closed, everywhere. */
+void vfio_unbind(const struct vfio_dev *dev);
+
+/* The dma-buf fd, or -errno. */
+int __vfio_export(const struct vfio_dev *dev, const struct vfio_region_dma_range *ranges,
+		  unsigned int count, unsigned int open_flags);
+/* The whole BAR as a read-write dma-buf. */
+int vfio_export(const struct vfio_dev *dev);
+void vfio_set_decode(const struct vfio_dev *dev, bool on);
+void vfio_reset(const struct vfio_dev *dev);
+bool vfio_has_sysfs_reset(const struct vfio_dev *dev);
+void vfio_sysfs_reset(const struct vfio_dev *dev);
+uint8_t vfio_pm_capability(const struct vfio_dev *dev);
+void vfio_set_power(const struct vfio_dev *dev, unsigned int state);
+
+/* Make the first word of every page dbm_pattern(), unless the host has. */
+void vfio_prefill(const struct vfio_dev *dev);
+/* Leave @value at BAR offset @offset, which @addr maps, for the host to verify. */
+void vfio_leave_for_host(volatile void *addr, uint64_t offset, uint64_t value);
+
+#endif

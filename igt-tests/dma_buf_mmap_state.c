@@ -1,0 +1,387 @@
+// SPDX-License-Identifier: MIT
+/* Copyright © 2026 dmabuf-mmap authors */
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/mman.h>
+
+#include "igt.h"
+#include "dma_buf_mmap/access.h"
+#include "dma_buf_mmap/hammer.h"
+#include "dma_buf_mmap/mock.h"
+#include "dma_buf_mmap/ptdump.h"
+
+/**
+ * TEST: dma-buf mmap state
+ * Category: Core
+ * Mega feature: General Core features
+ * Sub-category: dma-buf
+ * Functionality: CPU mapping
+ * Description: What a mapping does while its backing moves, is away or is gone
+ *
+ * SUBTEST: busy-waits
+ * Description: A fault waits for a busy backing and then finds the data
+ *
+ * SUBTEST: busy-killable
+ * Description: A process that waits in a fault can be killed
+ *
+ * SUBTEST: fence-killable
+ * Description: A process that waits for a move in flight can be killed
+ *
+ * SUBTEST: busy-mmap-lock
+ * Description: A fault that waits does not keep others out of the address space
+ *
+ * SUBTEST: off-on
+ * Description: While the backing is off, every alias gets SIGBUS; then all come back
+ *
+ * SUBTEST: revoked
+ * Description: Once revoked, a buffer is gone for every process, for ever
+ *
+ * SUBTEST: revoked-other-buffer
+ * Description: A revoked buffer takes no leaf of another buffer with it
+ *
+ * SUBTEST: move
+ * Description: A move takes all leaves away and the data along
+ *
+ * SUBTEST: move-fence
+ * Description: A touch waits until the device has finished the move
+ *
+ * SUBTEST: move-hammer-order-%d
+ * Description: No data is lost or torn while the backing moves under a reader and a writer
+ * arg[1]: 0, 9
+ */
+IGT_TEST_DESCRIPTION("A mapped dma-buf whose backing moves or is revoked");
+
+#define RW (PROT_READ | PROT_WRITE)
+#define SIZE (2 * SZ_2M)
+
+struct sync {
+	volatile int parent, child;
+};
+
+/* A filled buffer at @p; what the page tables hold of it is up to the test */
+static int create_mapped(unsigned int order, void **p)
+{
+	int fd = mock_create(SIZE, order);
+
+	*p = dbm_mmap(fd, SIZE, RW, 0);
+	dbm_fill(*p, SIZE, 0);
+	return fd;
+}
+
+/* Fork a child that says 1 before it touches @p and 2 when it has found the right word */
+static void fork_toucher(struct sync *s, void *p)
+{
+	igt_fork(child, 1) {
+		s->child = 1;
+		dbm_assert_read(p, dbm_pattern(0));
+		s->child = 2;
+	}
+	dbm_wait_for(&s->child, 1, 5000);
+	usleep(100 * 1000);
+	igt_assert_f(s->child == 1, "the touch did not wait\n");
+}
+
+static void busy_waits(void)
+{
+	struct sync *s = dbm_shared(SZ_4K);
+	void *p;
+	int fd = create_mapped(9, &p);
+
+	mock_set_state(fd, DMA_BUF_MOCK_BUSY);
+	ptdump_assert_none(p, SIZE);
+	fork_toucher(s, p);
+	mock_set_state(fd, DMA_BUF_MOCK_READY);
+	dbm_wait_for(&s->child, 2, 5000);
+	igt_waitchildren_timeout(5, "the child does not end");
+	dbm_check(p, SIZE, 0);
+	dbm_munmap(p, SIZE);
+	dbm_munmap(s, SZ_4K);
+	close(fd);
+}
+
+static void kill_toucher(struct sync *s)
+{
+	double start = dbm_seconds();
+
+	igt_kill_children(SIGKILL);
+	igt_assert_eq(__igt_waitchildren(), 128 + SIGKILL);
+	igt_assert_f(dbm_seconds() - start < 3, "it took %.1f s to die\n",
+		     dbm_seconds() - start);
+	igt_assert_eq(s->child, 1);
+}
+
+static void busy_killable(void)
+{
+	struct sync *s = dbm_shared(SZ_4K);
+	void *p;
+	int fd = create_mapped(0, &p);
+
+	mock_set_state(fd, DMA_BUF_MOCK_BUSY);
+	fork_toucher(s, p);
+	kill_toucher(s);
+	mock_set_state(fd, DMA_BUF_MOCK_READY);
+	dbm_check(p, SIZE, 0);
+	dbm_munmap(p, SIZE);
+	dbm_munmap(s, SZ_4K);
+	close(fd);
+}
+
+static void fence_killable(void)
+{
+	struct sync *s = dbm_shared(SZ_4K);
+	void *p;
+	int fd = create_mapped(0, &p);
+
+	mock_move(fd, 10000);
+	fork_toucher(s, p);
+	kill_toucher(s);
+	dbm_munmap(p, SIZE);
+	dbm_munmap(s, SZ_4K);
+	close(fd);
+}
+
+struct waiter {
+	int dmabuf;
+	void *p;
+	volatile int touched, done;
+};
+
+static void *touch(void *arg)
+{
+	struct waiter *w = arg;
+	uint64_t value = 0;
+	int sig = __dbm_read(w->p, &value);
+
+	w->touched = 1;
+	return (void *)(uintptr_t)(!sig && value == dbm_pattern(0));
+}
+
+/* Ends the wait in any case, so that a test that fails does not hang */
+static void *rescue(void *arg)
+{
+	struct waiter *w = arg;
+
+	for (int i = 0; i < 4000 && !w->done; i++)
+		usleep(1000);
+	mock_set_state(w->dmabuf, DMA_BUF_MOCK_READY);
+	return NULL;
+}
+
+static void busy_mmap_lock(void)
+{
+	pthread_t toucher, rescuer;
+	struct waiter w = {};
+	double start;
+	void *ok, *q;
+	bool waited;
+
+	w.dmabuf = create_mapped(9, &w.p);
+	mock_set_state(w.dmabuf, DMA_BUF_MOCK_BUSY);
+	dbm_catch_signals();
+	igt_assert_eq(pthread_create(&rescuer, NULL, rescue, &w), 0);
+	igt_assert_eq(pthread_create(&toucher, NULL, touch, &w), 0);
+	usleep(100 * 1000);
+	waited = !w.touched;
+	start = dbm_seconds();
+	q = mmap(NULL, SZ_2M, RW, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	start = dbm_seconds() - start;
+	w.done = 1;
+	igt_assert_eq(pthread_join(rescuer, NULL), 0);
+	igt_assert_eq(pthread_join(toucher, &ok), 0);
+	igt_assert_f(waited, "the touch did not wait\n");
+	igt_assert_f(start < 2, "mmap() had to wait %.1f s for a fault\n", start);
+	igt_assert(q != MAP_FAILED);
+	igt_assert(ok);
+	dbm_munmap(q, SZ_2M);
+	dbm_munmap(w.p, SIZE);
+	close(w.dmabuf);
+}
+
+static void off_on(void)
+{
+	struct sync *s = dbm_shared(SZ_4K);
+	void *p, *alias;
+	int fd = create_mapped(9, &p);
+
+	alias = dbm_mmap(fd, SIZE - SZ_4K, PROT_READ, SZ_4K);
+	dbm_check(alias, SIZE - SZ_4K, SZ_4K);
+	igt_fork(child, 1) {
+		dbm_check(p, SIZE, 0);
+		s->child = 1;
+		dbm_wait_for(&s->parent, 1, 10000);
+		ptdump_assert_none(p, SIZE);
+		dbm_assert_signal(p, SIZE, SIGBUS);
+		ptdump_assert_none(p, SIZE);
+		s->child = 2;
+		dbm_wait_for(&s->parent, 2, 10000);
+		dbm_check(p, SIZE, 0);
+	}
+	dbm_wait_for(&s->child, 1, 10000);
+	mock_set_state(fd, DMA_BUF_MOCK_OFF);
+	ptdump_assert_none(p, SIZE);
+	ptdump_assert_none(alias, SIZE - SZ_4K);
+	dbm_assert_signal(p, SIZE, SIGBUS);
+	igt_assert_eq(dbm_read(alias, &(uint64_t){0}), SIGBUS);
+	s->parent = 1;
+	dbm_wait_for(&s->child, 2, 10000);
+	mock_set_state(fd, DMA_BUF_MOCK_READY);
+	s->parent = 2;
+	igt_waitchildren_timeout(10, "the child does not end");
+	dbm_check(p, SIZE, 0);
+	dbm_check(alias, SIZE - SZ_4K, SZ_4K);
+	dbm_munmap(p, SIZE);
+	dbm_munmap(alias, SIZE - SZ_4K);
+	dbm_munmap(s, SZ_4K);
+	close(fd);
+}
+
+static void try_to_bring_back(int fd)
+{
+	struct dma_buf_mock_set_state set = { .fd = fd, .state = DMA_BUF_MOCK_READY };
+
+	do_ioctl_err(mock_open(), DMA_BUF_MOCK_SET_STATE, &set, EBADFD);
+}
+
+static void revoked(void)
+{
+	struct sync *s = dbm_shared(SZ_4K);
+	void *p;
+	int fd = create_mapped(9, &p);
+
+	igt_fork(child, 1) {
+		void *own = dbm_mmap(fd, SIZE, RW, 0);
+
+		dbm_check(p, SIZE, 0);
+		dbm_check(own, SIZE, 0);
+		s->child = 1;
+		dbm_wait_for(&s->parent, 1, 10000);
+		ptdump_assert_none(p, SIZE);
+		ptdump_assert_none(own, SIZE);
+		dbm_assert_signal(p, SIZE, SIGBUS);
+		dbm_assert_signal(own, SIZE, SIGBUS);
+		dbm_munmap(own, SIZE);
+		dbm_assert_signal(p, SIZE, SIGBUS);
+	}
+	dbm_wait_for(&s->child, 1, 10000);
+	mock_set_state(fd, DMA_BUF_MOCK_REVOKED);
+	s->parent = 1;
+	ptdump_assert_none(p, SIZE);
+	dbm_assert_signal(p, SIZE, SIGBUS);
+	try_to_bring_back(fd);
+	dbm_assert_signal(p, SIZE, SIGBUS);
+	ptdump_assert_none(p, SIZE);
+	dbm_mmap_err(fd, SIZE, PROT_READ, MAP_SHARED, 0, ENODEV);
+	igt_waitchildren_timeout(10, "the child does not end");
+	close(fd);
+	dbm_assert_signal(p, SIZE, SIGBUS);
+	dbm_munmap(p, SIZE);
+	dbm_munmap(s, SZ_4K);
+}
+
+static void revoked_other_buffer(void)
+{
+	void *p, *other;
+	int fd = create_mapped(9, &p), other_fd = create_mapped(9, &other);
+	struct ptdump before = ptdump(other, SIZE), after;
+
+	igt_assert_eq(before.pmd, SIZE / SZ_2M);
+	mock_set_state(fd, DMA_BUF_MOCK_REVOKED);
+	ptdump_assert_none(p, SIZE);
+	after = ptdump(other, SIZE);
+	igt_assert_eq(before.pmd, after.pmd);
+	igt_assert_eq(before.pte, after.pte);
+	dbm_check(other, SIZE, 0);
+	dbm_munmap(p, SIZE);
+	dbm_munmap(other, SIZE);
+	close(fd);
+	close(other_fd);
+}
+
+static void move(void)
+{
+	for (unsigned int order = 0; order <= 9; order += 9) {
+		void *p;
+		int fd = create_mapped(order, &p);
+
+		for (int i = 0; i < 3; i++) {
+			mock_move(fd, 0);
+			ptdump_assert_none(p, SIZE);
+			dbm_check(p, SIZE, 0);
+			dbm_assert_write((char *)p + SIZE - 8, i);
+			mock_move(fd, 0);
+			dbm_assert_read((char *)p + SIZE - 8, i);
+		}
+		dbm_munmap(p, SIZE);
+		close(fd);
+	}
+}
+
+static void move_fence(void)
+{
+	static const int ms = 400;
+	void *p;
+	int fd = create_mapped(9, &p);
+	double start;
+
+	mock_move(fd, ms);
+	start = dbm_seconds();
+	ptdump_assert_none(p, SIZE);
+	dbm_assert_read(p, dbm_pattern(0));
+	igt_assert_f(dbm_seconds() - start >= (ms - 20) / 1000.,
+		     "the touch was through after %.3f s\n", dbm_seconds() - start);
+	dbm_check(p, SIZE, 0);
+	dbm_munmap(p, SIZE);
+	close(fd);
+}
+
+static void move_hammer(unsigned int order)
+{
+	double end = dbm_seconds() + 3;
+	struct hammer *h;
+	int moves = 0;
+	void *p;
+	int fd = create_mapped(order, &p);
+
+	h = hammer_start(p, SIZE);
+	for (; dbm_seconds() < end || moves < 5; moves++) {
+		mock_move(fd, moves % 8 == 7 ? 10 : 0);
+		hammer_assert_progress(h, 5000);
+	}
+	igt_info("%d moves\n", moves);
+	hammer_stop(h);
+	dbm_check(p, SIZE, 0);
+	dbm_munmap(p, SIZE);
+	close(fd);
+}
+
+static const struct dbm_test tests[] = {
+	{ "busy-waits", "A short reset is a short wait", busy_waits },
+	{ "busy-killable", "A long reset cannot hold a process", busy_killable },
+	{ "fence-killable", "A slow device cannot hold a process", fence_killable },
+	{ "busy-mmap-lock", "A wait does not spread to other threads", busy_mmap_lock },
+	{ "off-on", "SIGBUS, then the data again, in every process", off_on },
+	{ "revoked", "SIGBUS for ever, in every process; munmap() is clean", revoked },
+	{ "revoked-other-buffer", "Each buffer has a life of its own", revoked_other_buffer },
+	{ "move", "Moved buffers keep their contents", move },
+	{ "move-fence", "Data is not seen before it has arrived", move_fence },
+};
+
+int igt_main()
+{
+	igt_fixture() {
+		mock_require();
+		igt_require_f(ptdump_available(),
+			      "the page tables cannot be read (CONFIG_PTDUMP_DEBUGFS, root)\n");
+	}
+
+	dbm_subtests(tests, 30);
+	for (unsigned int order = 0; order <= 9; order += 9) {
+		igt_describe("Moves in a row under two threads, some finished by a device");
+		igt_subtest_f("move-hammer-order-%u", order) {
+			igt_set_timeout(30, "move-hammer");
+			move_hammer(order);
+			igt_reset_timeout();
+		}
+	}
+}

@@ -1,0 +1,332 @@
+// SPDX-License-Identifier: MIT
+/* Copyright © 2026 dmabuf-mmap authors */
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/mman.h>
+
+#include "igt.h"
+#include "dma_buf_mmap/access.h"
+#include "dma_buf_mmap/hammer.h"
+#include "dma_buf_mmap/ptdump.h"
+#include "dma_buf_mmap/vfio.h"
+
+/**
+ * TEST: dma-buf mmap vfio revoke
+ * Category: Core
+ * Mega feature: General Core features
+ * Sub-category: dma-buf
+ * Functionality: CPU mapping of PCI BARs
+ * Description: What mappings of a BAR do when the BAR cannot be reached
+ *
+ * SUBTEST: decode
+ * Description: With memory decode off no alias in any process has a leaf; on, they come back
+ *
+ * SUBTEST: decode-mmap
+ * Description: mmap() works while memory decode is off
+ *
+ * SUBTEST: decode-twice
+ * Description: Switching decode to what it is changes nothing
+ *
+ * SUBTEST: reset
+ * Description: Accesses go on across VFIO_DEVICE_RESET and see nothing wrong
+ *
+ * SUBTEST: reset-sysfs
+ * Description: The same when the reset comes through sysfs
+ *
+ * SUBTEST: power
+ * Description: In D3hot there is no leaf; in D0 the data is back
+ *
+ * SUBTEST: close
+ * Description: Closing the device ends its buffers for ever, and the BAR can be exported again
+ *
+ * SUBTEST: unbind
+ * Description: Unbinding the driver ends the buffers for ever, in every process
+ */
+IGT_TEST_DESCRIPTION("Mapped PCI BARs across decode, reset, power, close and unbind");
+
+#define RW (PROT_READ | PROT_WRITE)
+#define LENGTH (2 * SZ_2M)
+/* the aliases start at different places in the BAR, and overlap */
+#define AT (4 * SZ_2M)
+#define SHIFT (3 * SZ_4K)
+
+struct sync {
+	volatile int parent, child;
+};
+
+static struct vfio_dev dev = { .fd = -1, .iommufd = -1 };
+
+struct aliases {
+	int dmabuf;
+	char *whole;	/* a part of the whole BAR's dma-buf */
+	char *bar;	/* through the device fd */
+};
+
+static struct aliases map_aliases(void)
+{
+	struct aliases a = { .dmabuf = vfio_export(&dev) };
+
+	a.whole = dbm_mmap(a.dmabuf, LENGTH, RW, AT);
+	a.bar = dbm_mmap(dev.fd, LENGTH, RW, dev.bar + AT + SHIFT);
+	return a;
+}
+
+static void unmap_aliases(struct aliases *a)
+{
+	dbm_munmap(a->whole, LENGTH);
+	dbm_munmap(a->bar, LENGTH);
+	close(a->dmabuf);
+}
+
+static void check_aliases(const struct aliases *a)
+{
+	dbm_check(a->whole, LENGTH, AT);
+	dbm_check(a->bar, LENGTH, AT + SHIFT);
+}
+
+static void assert_dead(const struct aliases *a)
+{
+	ptdump_assert_none(a->whole, LENGTH);
+	ptdump_assert_none(a->bar, LENGTH);
+	dbm_assert_signal(a->whole, LENGTH, SIGBUS);
+	dbm_assert_signal(a->bar, LENGTH, SIGBUS);
+	ptdump_assert_none(a->whole, LENGTH);
+	ptdump_assert_none(a->bar, LENGTH);
+}
+
+/*
+ * A child with the inherited mappings and one of its own; it follows the
+ * parent's steps: 1 = mappings dead, 2 = alive again.
+ */
+static void fork_follower(struct sync *s, const struct aliases *a)
+{
+	igt_fork(child, 1) {
+		char *own = dbm_mmap(a->dmabuf, LENGTH, RW, AT);
+
+		check_aliases(a);
+		dbm_check(own, LENGTH, AT);
+		s->child = 1;
+		dbm_wait_for(&s->parent, 1, 20000);
+		assert_dead(a);
+		ptdump_assert_none(own, LENGTH);
+		dbm_assert_signal(own, LENGTH, SIGBUS);
+		s->child = 2;
+		dbm_wait_for(&s->parent, 2, 20000);
+		check_aliases(a);
+		dbm_check(own, LENGTH, AT);
+	}
+	dbm_wait_for(&s->child, 1, 20000);
+}
+
+static void decode(void)
+{
+	struct sync *s = dbm_shared(SZ_4K);
+	struct aliases a = map_aliases();
+
+	check_aliases(&a);
+	fork_follower(s, &a);
+	vfio_set_decode(&dev, false);
+	s->parent = 1;
+	assert_dead(&a);
+	dbm_wait_for(&s->child, 2, 20000);
+	vfio_set_decode(&dev, true);
+	s->parent = 2;
+	check_aliases(&a);
+	igt_waitchildren_timeout(20, "the child does not end");
+	unmap_aliases(&a);
+	dbm_munmap(s, SZ_4K);
+}
+
+static void decode_mmap(void)
+{
+	struct aliases a;
+
+	a = map_aliases();
+	unmap_aliases(&a);
+	vfio_set_decode(&dev, false);
+	a = map_aliases();
+	assert_dead(&a);
+	vfio_set_decode(&dev, true);
+	check_aliases(&a);
+	unmap_aliases(&a);
+}
+
+static void decode_twice(void)
+{
+	struct aliases a = map_aliases();
+
+	for (int i = 0; i < 2; i++) {
+		check_aliases(&a);
+		vfio_set_decode(&dev, true);
+		check_aliases(&a);
+		vfio_set_decode(&dev, false);
+		vfio_set_decode(&dev, false);
+		assert_dead(&a);
+		vfio_set_decode(&dev, true);
+	}
+	check_aliases(&a);
+	unmap_aliases(&a);
+}
+
+static void reset_loop(void (*reset)(const struct vfio_dev *dev), double seconds, int least)
+{
+	struct aliases a = map_aliases();
+	double end = dbm_seconds() + seconds;
+	struct hammer *dmabuf, *bar;
+	int resets = 0;
+
+	/* each on pages of its own; the words at page starts stay the host's */
+	dmabuf = hammer_start(a.whole, LENGTH / 2);
+	bar = hammer_start(a.bar + LENGTH / 2, LENGTH / 2);
+	for (; resets < least || dbm_seconds() < end; resets++) {
+		reset(&dev);
+		hammer_assert_progress(dmabuf, 10000);
+		hammer_assert_progress(bar, 10000);
+	}
+	igt_info("%d resets\n", resets);
+	hammer_stop(dmabuf);
+	hammer_stop(bar);
+	check_aliases(&a);
+	unmap_aliases(&a);
+}
+
+static void reset_ioctl(void)
+{
+	igt_require_f(dev.has_reset, "%s cannot be reset\n", dev.bdf);
+	reset_loop(vfio_reset, 5, 2);
+}
+
+static void reset_sysfs(void)
+{
+	igt_require_f(vfio_has_sysfs_reset(&dev), "%s has no reset file in sysfs\n", dev.bdf);
+	reset_loop(vfio_sysfs_reset, 0, 2);
+}
+
+static void sleeping(void)
+{
+	struct aliases a;
+
+	igt_require_f(vfio_pm_capability(&dev), "%s has no power management capability\n",
+		      dev.bdf);
+	a = map_aliases();
+	check_aliases(&a);
+	vfio_set_power(&dev, 3);
+	assert_dead(&a);
+	vfio_set_power(&dev, 0);
+	vfio_set_decode(&dev, true);
+	check_aliases(&a);
+	unmap_aliases(&a);
+}
+
+static void closed(void)
+{
+	int fd = vfio_export(&dev), again;
+	char *p = dbm_mmap(fd, LENGTH, RW, AT), *q;
+
+	dbm_check(p, LENGTH, AT);
+	vfio_close(&dev);
+	ptdump_assert_none(p, LENGTH);
+	dbm_assert_signal(p, LENGTH, SIGBUS);
+	dbm_mmap_err(fd, LENGTH, PROT_READ, MAP_SHARED, AT, ENODEV);
+
+	vfio_open(&dev);
+	again = vfio_export(&dev);
+	q = dbm_mmap(again, LENGTH, RW, AT);
+	dbm_check(q, LENGTH, AT);
+	dbm_assert_signal(p, LENGTH, SIGBUS);
+	ptdump_assert_none(p, LENGTH);
+	dbm_mmap_err(fd, LENGTH, PROT_READ, MAP_SHARED, AT, ENODEV);
+	dbm_munmap(p, LENGTH);
+	dbm_check(q, LENGTH, AT);
+	dbm_munmap(q, LENGTH);
+	close(fd);
+	close(again);
+}
+
+/* One child keeps a mapping, the other unbinds and waits for the device to be closed */
+static void unbind(void)
+{
+	struct sync *s = dbm_shared(SZ_4K);
+	struct pollfd wanted = { .fd = vfio_request_eventfd(&dev), .events = POLLIN };
+	int fd = vfio_export(&dev);
+	char *p = dbm_mmap(fd, LENGTH, RW, AT);
+
+	dbm_check(p, LENGTH, AT);
+	igt_fork(child, 1) {
+		vfio_close(&dev);
+		dbm_check(p, LENGTH, AT);
+		s->child = 1;
+		dbm_wait_for(&s->parent, 1, 20000);
+		ptdump_assert_none(p, LENGTH);
+		dbm_assert_signal(p, LENGTH, SIGBUS);
+	}
+	dbm_wait_for(&s->child, 1, 20000);
+	igt_fork(child, 1) {
+		vfio_close(&dev);
+		s->child = 2;
+		vfio_unbind(&dev);
+		s->child = 3;
+	}
+	dbm_wait_for(&s->child, 2, 20000);
+	igt_assert_f(poll(&wanted, 1, 20000) == 1, "the kernel does not ask for the device\n");
+	vfio_close(&dev);
+	close(wanted.fd);
+	dbm_wait_for(&s->child, 3, 30000);
+	ptdump_assert_none(p, LENGTH);
+	dbm_assert_signal(p, LENGTH, SIGBUS);
+	dbm_mmap_err(fd, LENGTH, PROT_READ, MAP_SHARED, AT, ENODEV);
+	s->parent = 1;
+	igt_waitchildren_timeout(20, "a child does not end");
+
+	vfio_bind(&dev);
+	vfio_open(&dev);
+	dbm_assert_signal(p, LENGTH, SIGBUS);
+	dbm_munmap(p, LENGTH);
+	close(fd);
+	fd = vfio_export(&dev);
+	p = dbm_mmap(fd, LENGTH, RW, AT);
+	dbm_check(p, LENGTH, AT);
+	dbm_munmap(p, LENGTH);
+	close(fd);
+	dbm_munmap(s, SZ_4K);
+}
+
+static const struct dbm_test tests[] = {
+	{ "decode", "One switch reaches every alias in every process", decode },
+	{ "decode-mmap", "Only touching needs the device", decode_mmap },
+	{ "decode-twice", "Decode is a state, not a toggle", decode_twice },
+	{ "reset", "A reset is a pause to those who use the BAR", reset_ioctl },
+	{ "reset-sysfs", "The administrator's reset is a pause as well", reset_sysfs },
+	{ "power", "A sleeping device is not touched", sleeping },
+	{ "close", "A buffer ends with the device's user", closed },
+	{ "unbind", "A buffer ends with the driver", unbind },
+};
+
+int igt_main()
+{
+	igt_fixture() {
+		vfio_require(&dev, 16 * SZ_1M, SZ_1G);
+		igt_require_f(ptdump_available(),
+			      "the page tables cannot be read (CONFIG_PTDUMP_DEBUGFS, root)\n");
+		vfio_open(&dev);
+		close(vfio_export(&dev));
+		vfio_prefill(&dev);
+	}
+
+	for (int i = 0; i < (int)ARRAY_SIZE(tests); i++) {
+		igt_describe(tests[i].describe);
+		igt_subtest(tests[i].name) {
+			/* whatever the one before has left */
+			vfio_close(&dev);
+			vfio_bind(&dev);
+			vfio_open(&dev);
+			igt_set_timeout(60, tests[i].name);
+			tests[i].run();
+			igt_reset_timeout();
+		}
+	}
+
+	igt_fixture()
+		vfio_close(&dev);
+}

@@ -52,6 +52,8 @@ static int ttm_mmap_fop_mmap(struct file *file, struct vm_area_struct *vma)
 {
 	struct ttm_buffer_object *bo = file->private_data;
 
+	/* As drm_gem_mmap_obj() leaves it for TTM to choose. */
+	vma->vm_ops = NULL;
 	vma->vm_pgoff += drm_vma_node_start(&bo->base.vma_node);
 	return ttm_bo_mmap_obj(vma, bo);
 }

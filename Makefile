@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: GPL-2.0
+# Thin: each target calls one script. Start with: make help
+.DEFAULT_GOAL := help
+.PHONY: help run shell check image kunit lint apply deb igt-dropin clean distclean-cache setup
+
+CONFIG ?= perf
+export V QEMU ACCEL SMP MEM QEMU_ARGS KEEP
+export KSRC := $(if $(KSRC),$(abspath $(KSRC)))
+Q := $(if $(V),,@)
+S := $(Q)scripts/
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*##/ { printf "  make %-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@sed -n 's/^## /  /p' $(firstword $(MAKEFILE_LIST))
+
+run: setup ## the demonstration, one line per claim; CMD='...' runs a shell line in the guest instead
+	$(S)run $(if $(CMD),'$(subst ','\'',$(CMD))')
+
+shell: setup ## a shell in the guest with the devices present
+	$(S)run -i
+
+check: setup ## all checks and tests; ends with "N passed, N failed, N skipped"
+	$(S)check
+
+kunit: setup ## only the KUnit suites, on UML
+	$(S)kunit uml
+
+lint: setup ## only the static checks of what this repository adds
+	$(S)lint
+
+image: setup ## build a kernel, print the path of its image: CONFIG=debug|perf|stock
+	$(S)build $(CONFIG)
+
+apply: ## overlay and patches onto your own 7.2.x or 7.3.x tree: KSRC=~/linux
+	$(if $(KSRC),,$(error say which tree: make apply KSRC=~/linux))
+	$(S)apply $(KSRC)
+
+deb: setup ## an installable kernel package in out/; CONFIG_FILE=/boot/config-... to choose its configuration
+	$(S)deb
+
+igt-dropin: ## copy our tests into an IGT checkout: IGT_SRC=~/igt-gpu-tools
+	$(S)igt-dropin '$(IGT_SRC)'
+
+setup:
+	$(S)setup
+
+clean: ## remove out/
+	$(Q)rm -rf out
+
+distclean-cache: ## remove what was downloaded and built: ~/.cache/dmabuf-mmap
+	$(S)distclean-cache
+
+## KSRC=~/linux builds from your own tree, QEMU=... chooses another QEMU, V=1 shows commands.
+## For virtme-ng see the first lines of scripts/boot.

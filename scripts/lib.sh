@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+# Sourced by every script: where things are, messages, locks, hashes.
+
+TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/dmabuf-mmap
+OUT=$TOP/out
+export CCACHE_DIR=$CACHE/ccache CCACHE_MAXSIZE=${CCACHE_MAXSIZE:-10G}
+JOBS=${JOBS:-$(($(nproc) + 1))}
+: "$OUT" "$JOBS"
+
+say() { echo "$*" >&2; }
+die() { say "${0##*/}: $*"; exit 1; }
+
+[ -z "${V:-}" ] || set -x
+
+mkdir -p "$CACHE" "$CCACHE_DIR" 2>/dev/null || die "cannot write to $CACHE: set XDG_CACHE_HOME to a directory you own"
+
+# A scratch directory beside the cache (so that mv is atomic), removed on exit.
+scratch() {
+	mkdir -p "$CACHE/tmp"
+	SCRATCH=$(mktemp -d "$CACHE/tmp/${0##*/}.XXXXXX")
+	trap 'rm -rf --one-file-system "$SCRATCH"' EXIT
+	trap 'exit 130' INT TERM HUP
+}
+
+# lock NAME: one writer at a time; released when the script ends.
+lock() {
+	mkdir -p "$CACHE/lock"
+	exec {LOCK_FD}>"$CACHE/lock/$1"
+	flock -n "$LOCK_FD" && return
+	say "  waiting for another run that holds $CACHE/lock/$1"
+	flock "$LOCK_FD"
+}
+
+# step TEXT COMMAND...: run it, its output to a log; print one line with the time.
+# If it fails, say so with $hint, or else with the end of the log.
+step() {
+	local text=$1 start=$SECONDS log rc=0
+	shift
+	mkdir -p "$OUT/log"
+	log=$OUT/log/$(echo "$text" | tr -cs 'a-zA-Z0-9.\n' -).log
+	say "  $text ..."
+	"$@" >"$log" 2>&1 || rc=$?
+	if [ "$rc" != 0 ]; then
+		[ -n "${hint:-}" ] || tail -n 30 "$log" >&2
+		die "'$text' failed${hint:+: $hint}; the whole log is $log"
+	fi
+	say "  $text: $((SECONDS - start)) s"
+}
+
+# The files that make up the overlay, relative to TOP, sorted.
+overlay_files() {
+	(cd "$TOP" && find drivers include mm Documentation -type f \
+		! -name '*~' ! -name '*.orig' ! -name '*.rej' ! -name '.*' 2>/dev/null | LC_ALL=C sort)
+}
+
+# The patches, in order.
+patch_files() { find "$TOP/patches" -name '[0-9]*.patch' 2>/dev/null | LC_ALL=C sort; }
+
+# Hash of the contents (and names) of what is listed on stdin.
+hash_files() { xargs -r -d '\n' sha256sum | sha256sum | cut -c1-16; }
+
+# Hash of everything we add to a kernel tree.
+ours_hash() { cd "$TOP" && { overlay_files; patch_files | sed "s|^$TOP/||"; } | hash_files; }
+
+# The Debian mirror that this machine's apt uses.
+debian_mirror() {
+	local uri
+	# shellcheck disable=SC2016 # apt expands these
+	uri=$(apt-get indextargets --format '$(REPO_URI) $(LABEL)' 'Created-By: Packages' |
+		awk '$2 == "Debian" { print $1; exit }')
+	[ -n "$uri" ] || die "apt knows no Debian mirror: add one to /etc/apt/sources.list and run apt-get update"
+	echo "$uri"
+}
+
+# Major.minor of a kernel tree; dies if this is not one that the patches are for.
+kernel_version() {
+	local v
+	[ -f "$1/Makefile" ] || die "$1 is not a kernel tree (no Makefile)"
+	v=$(awk '$1 == "VERSION" { v = $3 } $1 == "PATCHLEVEL" { print v "." $3; exit }' "$1/Makefile")
+	grep -q "^linux-source-$v " "$TOP/KERNEL" ||
+		die "$1 is Linux ${v:-of unknown version}; supported: $(awk '/^linux-source/ { sub("linux-source-", "", $1); printf "%s.x ", $1 }' "$TOP/KERNEL")"
+	echo "$v"
+}

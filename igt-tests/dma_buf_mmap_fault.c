@@ -334,9 +334,13 @@ static void proc_mem(void)
 		igt_assert(!memcmp(in, out, sizeof(out)));
 		dbm_assert_read(p, dbm_pattern(0));
 		dbm_assert_read(p + SZ_4K, dbm_pattern(SZ_4K));
+		/* nothing of the buffer beyond what is mapped */
+		dbm_munmap(p + SIZE / 2, SIZE / 2);
+		igt_assert_eq(pread(mem, in, 64, (uintptr_t)p + SIZE / 2 - 8), 8);
+		igt_assert_eq(pwrite(mem, in, 64, (uintptr_t)p + SIZE / 2 - 8), 8);
 		mock_set_state(fd, DMA_BUF_MOCK_REVOKED);
 		igt_assert_eq(pread(mem, in, sizeof(in), (uintptr_t)p), -1);
-		dbm_munmap(p, SIZE);
+		dbm_munmap(p, SIZE / 2);
 		close(fd);
 	}
 	close(mem);

@@ -34,6 +34,9 @@
  * SUBTEST: reset-sysfs
  * Description: The same when the reset comes through sysfs
  *
+ * SUBTEST: reset-sysfs-config
+ * Description: Writes to config space and resets through sysfs do not wait for each other
+ *
  * SUBTEST: power
  * Description: In D3hot there is no leaf; in D0 the data is back
  *
@@ -203,6 +206,21 @@ static void reset_sysfs(void)
 	reset_loop(vfio_sysfs_reset, 0, 2);
 }
 
+/* One holds what the other waits for unless the kernel takes care. */
+static void reset_sysfs_config(void)
+{
+	volatile int *stop = dbm_shared(sizeof(*stop));
+
+	igt_require_f(vfio_has_sysfs_reset(&dev), "%s has no reset file in sysfs\n", dev.bdf);
+	igt_fork(child, 2)
+		while (!*stop)
+			vfio_set_decode(&dev, true);
+	for (int i = 0; i < 3; i++)
+		vfio_sysfs_reset(&dev);
+	*stop = 1;
+	igt_waitchildren_timeout(20, "a write to config space hangs");
+}
+
 static void sleeping(void)
 {
 	struct aliases a;
@@ -298,6 +316,7 @@ static const struct dbm_test tests[] = {
 	{ "decode-twice", "Decode is a state, not a toggle", decode_twice },
 	{ "reset", "A reset is a pause to those who use the BAR", reset_ioctl },
 	{ "reset-sysfs", "The administrator's reset is a pause as well", reset_sysfs },
+	{ "reset-sysfs-config", "Resets and config space get along", reset_sysfs_config },
 	{ "power", "A sleeping device is not touched", sleeping },
 	{ "close", "A buffer ends with the device's user", closed },
 	{ "unbind", "A buffer ends with the driver", unbind },

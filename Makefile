@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # Thin: each target calls one script. Start with: make help
 .DEFAULT_GOAL := help
-.PHONY: help run shell check image kunit lint apply deb igt-dropin clean distclean-cache setup
+.PHONY: help run shell check image kunit lint docs apply deb igt-dropin clean distclean-cache setup
 
 CONFIG ?= perf
 export V QEMU ACCEL SMP MEM QEMU_ARGS KEEP
@@ -28,10 +28,13 @@ kunit: setup ## only the KUnit suites, on UML
 lint: setup ## only the static checks of what this repository adds
 	$(S)lint
 
-image: setup ## build a kernel, print the path of its image: CONFIG=debug|perf|stock
+docs: setup ## our page of the kernel documentation, in out/docs
+	$(S)docs
+
+image: setup ## build a kernel, print the path of its image: CONFIG=debug|kasan|perf|stock
 	$(S)build $(CONFIG)
 
-apply: ## overlay and patches onto your own 7.2.x or 7.3.x tree: KSRC=~/linux
+apply: ## overlay and patches onto your own 7.3.x tree: KSRC=~/linux
 	$(if $(KSRC),,$(error say which tree: make apply KSRC=~/linux))
 	$(S)apply $(KSRC)
 

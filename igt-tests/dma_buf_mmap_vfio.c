@@ -318,7 +318,7 @@ static void lookup_pieces(char *p, uint64_t offset, uint64_t inode)
 	igt_assert_eq(mprotect(p + SZ_4K, SZ_4K, PROT_READ), 0);
 	igt_assert(mremap(p + 2 * SZ_4K, SZ_4K, SZ_4K, MREMAP_MAYMOVE | MREMAP_FIXED, q) == q);
 	igt_fork(child, 2) {
-		char *at[] = { p, p + SZ_4K, q, p + 3 * SZ_4K };
+		char *const at[] = { p, p + SZ_4K, q, p + 3 * SZ_4K };
 
 		for (uint64_t i = 0; i < ARRAY_SIZE(at); i++) {
 			igt_assert_eq(mock_lookup(at[i] + 7, SZ_4K - 7, &f), 0);

@@ -91,7 +91,7 @@ vm_fault_t vmf_insert_pfns_prot(struct vm_fault *vmf, unsigned long addr,
 {
 	struct vm_area_struct *vma = vmf->vma;
 	struct mm_struct *mm = vma->vm_mm;
-	spinlock_t *ptl;
+	spinlock_t *ptl; /* of the page table */
 	pte_t *start, *pte;
 
 	VM_WARN_ON_ONCE(!(vma->vm_flags & VM_PFNMAP));

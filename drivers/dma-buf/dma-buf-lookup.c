@@ -77,8 +77,9 @@ static int dma_buf_check_span(struct mm_struct *mm, unsigned long addr,
  *
  * Return: the buffer, to be released with dma_buf_put(), or %-EFAULT if nothing
  * is mapped at @addr; %-ENOENT if what is mapped there is not a dma-buf;
- * %-EACCES if the mapping lacks a right of @need; %-ERANGE if the span is not one piece of one buffer; %-EINVAL if @len is zero
- * or wraps around; %-EINTR if a fatal signal is pending.
+ * %-EACCES if the mapping lacks a right of @need; %-ERANGE if the span is not one
+ * piece of one buffer; %-EINVAL if @len is zero or wraps around; %-EINTR if a
+ * fatal signal is pending.
  */
 struct dma_buf *dma_buf_get_from_address(struct mm_struct *mm,
 					 unsigned long addr, size_t len,

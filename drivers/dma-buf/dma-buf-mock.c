@@ -614,4 +614,5 @@ static struct miscdevice mock_misc = {
 	.fops = &mock_fops,
 	.mode = 0600,
 };
+
 builtin_misc_device(mock_misc);

@@ -552,6 +552,7 @@ static struct kunit_suite st_suite = {
 	.exit = st_exit,
 	.test_cases = st_cases,
 };
+
 kunit_test_suite(st_suite);
 
 MODULE_DESCRIPTION("KUnit tests of CPU mappings of dma-bufs");

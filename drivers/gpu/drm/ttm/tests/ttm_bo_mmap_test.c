@@ -292,6 +292,7 @@ static struct kunit_suite ttm_mmap_suite = {
 	.exit = ttm_mmap_exit,
 	.test_cases = ttm_mmap_cases,
 };
+
 kunit_test_suite(ttm_mmap_suite);
 
 MODULE_DESCRIPTION("KUnit tests of CPU mappings of TTM buffers");

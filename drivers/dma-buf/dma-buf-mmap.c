@@ -208,8 +208,8 @@ static vm_fault_t dma_buf_vm_fault(struct vm_fault *vmf)
  * @newflags: the access rights it will have
  *
  * Some architectures take the caching of a leaf from vm_page_prot when its
- * access rights change, and there it is only that of ordinary memory.  So have
- * the leaves faulted in again.
+ * access rights change, which does not know what the exporter gave for the range.
+ * So have the leaves faulted in again.
  *
  * Context: Process context, mmap_lock held for writing.
  * Return: %0.

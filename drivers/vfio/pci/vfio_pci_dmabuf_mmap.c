@@ -321,7 +321,8 @@ void vfio_pci_core_reset_prepare(struct pci_dev *pdev)
 
 		if (blocked)
 			pci_cfg_access_unlock(pdev);
-		down_write(&vdev->memory_lock);
+		/* A reset of the bus takes those of all functions, in order. */
+		down_write_nested(&vdev->memory_lock, PCI_FUNC(pdev->devfn));
 		if (blocked)
 			pci_cfg_access_lock(pdev);
 	}
@@ -345,17 +346,12 @@ void vfio_pci_core_reset_done(struct pci_dev *pdev)
 
 #ifdef CONFIG_LOCKDEP
 /*
- * A reset of the bus takes the locks of all its functions, in their order on the
- * bus, so each is a class of its own.  Teach lockdep where it belongs once, not
- * only where a revoke meets a fault; that the reservation lock is inside mmap_lock
- * it knows from dma_resv_lockdep().
+ * Teach lockdep the order once, not only where a revoke meets a fault; that the
+ * reservation lock is inside mmap_lock it knows from dma_resv_lockdep().
  */
-void vfio_pci_init_memory_lock_class(struct vfio_pci_core_device *vdev)
+void vfio_pci_prime_memory_lock(struct vfio_pci_core_device *vdev)
 {
 	struct dma_resv resv;
-
-	lockdep_register_key(&vdev->memory_lock_key);
-	lockdep_set_class(&vdev->memory_lock, &vdev->memory_lock_key);
 
 	dma_resv_init(&resv);
 	down_write(&vdev->memory_lock);

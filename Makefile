@@ -34,7 +34,7 @@ docs: setup ## our page of the kernel documentation, in out/docs
 image: setup ## build a kernel, print the path of its image: CONFIG=debug|kasan|perf|stock
 	$(S)build $(CONFIG)
 
-apply: ## overlay and patches onto your own 7.3.x tree: KSRC=~/linux
+apply: ## overlay and patches onto your own 7.3.x or 7.2.x tree: KSRC=~/linux
 	$(if $(KSRC),,$(error say which tree: make apply KSRC=~/linux))
 	$(S)apply $(KSRC)
 

@@ -55,8 +55,11 @@ overlay_files() {
 		! -name '*~' ! -name '*.orig' ! -name '*.rej' ! -name '.*' 2>/dev/null | LC_ALL=C sort)
 }
 
-# The patches, in order.
-patch_files() { find "$TOP/patches" -name '[0-9]*.patch' 2>/dev/null | LC_ALL=C sort; }
+# The patches for Linux $1 in order, those for that version alone first; without $1 all that there are.
+patch_files() {
+	find "$TOP/patches" -mindepth 2 -path "*/${1:-*}/*.patch" | LC_ALL=C sort
+	find "$TOP/patches" -maxdepth 1 -name '*.patch' | LC_ALL=C sort
+}
 
 # Hash of the contents (and names) of what is listed on stdin.
 hash_files() { xargs -r -d '\n' sha256sum | sha256sum | cut -c1-16; }

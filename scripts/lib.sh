@@ -9,6 +9,9 @@ export CCACHE_DIR=$CACHE/ccache CCACHE_MAXSIZE=${CCACHE_MAXSIZE:-10G}
 JOBS=${JOBS:-$(($(nproc) + 1))}
 : "$OUT" "$JOBS"
 
+# The -s of "make -s image" is for our make, not for the kernel's, whose lines we count.
+unset MAKEFLAGS
+
 say() { echo "$*" >&2; }
 die() { say "${0##*/}: $*"; exit 1; }
 

@@ -19,7 +19,7 @@ run: setup ## the demonstration, one line per claim; CMD='...' runs a shell line
 shell: setup ## a shell in the guest with the devices present
 	$(S)run -i
 
-check: setup ## all checks and tests; ends with "N passed, N failed, N skipped"
+check: setup ## all checks and tests; ends with "N passed, N failed, N skipped"; CONFIG=kasan for that kernel
 	$(S)check
 
 kunit: setup ## only the KUnit suites, on UML

@@ -8,6 +8,7 @@
 #include "dma_buf_mmap/access.h"
 #include "dma_buf_mmap/drm.h"
 #include "dma_buf_mmap/hammer.h"
+#include "dma_buf_mmap/kms.h"
 #include "dma_buf_mmap/mock.h"
 #include "dma_buf_mmap/ptdump.h"
 #include "dma_buf_mmap/vfio.h"
@@ -53,6 +54,9 @@
  *
  * SUBTEST: bar-decode
  * Description: Memory decode off reaches a BAR mapped through its importer
+ *
+ * SUBTEST: bar-scanout
+ * Description: A software display shows a BAR, black while the BAR is revoked
  */
 IGT_TEST_DESCRIPTION("Imported dma-bufs mapped through the importer's DRM fd");
 
@@ -307,6 +311,58 @@ static void bar_decode(const struct importer *im)
 	close(dmabuf);
 }
 
+/* What the importer's own mapping shows, by the CRC of the frames it composes */
+static void bar_scanout(void)
+{
+	struct vfio_region_dma_range r = { BAR_AT, 0 };
+	const int vkms = importers[0].fd;
+	uint32_t handle = 0, fb, black, shown;
+	struct kms kms;
+	uint64_t word;
+	char *bar;
+	int dmabuf;
+
+	igt_require_f(vkms >= 0, "there is no vkms\n");
+	kms_require(&kms, vkms);
+	r.length = (kms_fb_size(&kms) + SZ_4K - 1) & ~(SZ_4K - 1);
+	black = kms_crc_black(&kms);
+
+	bar = dbm_mmap(dev.fd, r.length, RW, dev.bar + BAR_AT);
+	for (uint64_t o = 0; o < r.length; o += SZ_4K)
+		dbm_assert_write(bar + o + 0x200, o + 1);
+	dmabuf = __vfio_export(&dev, &r, 1, O_RDWR | O_CLOEXEC);
+	igt_assert_fd(dmabuf);
+	igt_assert_eq(drm_import(vkms, dmabuf, &handle), 0);
+	fb = kms_show(&kms, handle);
+	shown = kms_crc(&kms);
+	igt_assert_neq(shown, black);
+
+	igt_assert_eq(dbm_read(bar + 0x400, &word), 0);
+	dbm_assert_write(bar + 0x400, ~word);
+	igt_assert_neq(kms_crc(&kms), shown);
+	dbm_assert_write(bar + 0x400, word);
+	igt_assert_eq(kms_crc(&kms), shown);
+
+	vfio_set_decode(&dev, false);
+	igt_assert_eq(kms_crc(&kms), black);
+	vfio_set_decode(&dev, true);
+	igt_assert_eq(kms_crc(&kms), shown);
+	if (dev.has_reset) {
+		vfio_reset(&dev);
+		igt_assert_eq(kms_crc(&kms), shown);
+	}
+
+	/* For good: the device is closed, the buffer still shown */
+	dbm_munmap(bar, r.length);
+	vfio_close(&dev);
+	igt_assert_eq(kms_crc(&kms), black);
+	vfio_open(&dev);
+	igt_assert_eq(kms_crc(&kms), black);
+	kms_hide(&kms, fb);
+	drm_close_handle(vkms, handle);
+	close(dmabuf);
+}
+
 static const struct import_test {
 	const char *name, *describe;
 	void (*run)(const struct importer *im);
@@ -371,6 +427,12 @@ int igt_main()
 			vfio_prefill(&dev);
 		}
 		subtests(bar_tests, ARRAY_SIZE(bar_tests));
+		igt_describe("A revoke reaches the mapping that the importer itself has");
+		igt_subtest("bar-scanout") {
+			igt_set_timeout(60, "bar-scanout");
+			bar_scanout();
+			igt_reset_timeout();
+		}
 	}
 
 	igt_fixture()

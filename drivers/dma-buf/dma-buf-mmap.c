@@ -76,13 +76,14 @@ static struct dma_buf_mmap_source dma_buf_mmap_source(struct dma_buf *dmabuf)
 }
 
 /*
- * Remove the leaves of all VMAs of @dmabuf, TLBs included.  Costs nothing if
- * none went in since the last time.
+ * Remove the leaves of all VMAs of @dmabuf, TLBs included, and take the buffer
+ * away from the kernel's own mapping.  Costs nothing if there is neither.
  */
 void dma_buf_mmap_zap(struct dma_buf *dmabuf)
 {
 	dma_resv_assert_held(dmabuf->resv);
 
+	dma_buf_vmap_revoke(dmabuf);
 	if (!dmabuf->mapped)
 		return;
 

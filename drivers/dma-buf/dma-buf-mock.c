@@ -401,8 +401,10 @@ static void mock_change_state(struct mock_buf *buf,
 	WRITE_ONCE(buf->state, state);
 	trace_dma_buf_mmap_revoke(dmabuf, state != DMA_BUF_MOCK_READY,
 				  state == DMA_BUF_MOCK_REVOKED);
-	if (state == DMA_BUF_MOCK_READY)
+	if (state == DMA_BUF_MOCK_READY) {
+		dma_buf_vmap_restore(dmabuf);
 		return;
+	}
 
 	dma_buf_invalidate_mappings(dmabuf);
 	dma_resv_wait_timeout(dmabuf->resv, DMA_RESV_USAGE_BOOKKEEP, false,
@@ -510,7 +512,8 @@ static int mock_move_locked(struct mock_buf *buf, struct mock_backing *to,
 				    MAX_SCHEDULE_TIMEOUT);
 	if (ret < 0)
 		return ret;
-	if (buf->pin_count)
+	/* The kernel's own mapping would not follow, nor fault. */
+	if (buf->pin_count || dmabuf->vmapping_counter)
 		return -EBUSY;
 	if (buf->state == DMA_BUF_MOCK_REVOKED)
 		return -EBADFD;

@@ -64,8 +64,8 @@ EXPORT_SYMBOL_NS_GPL(dma_buf_range_from_pages, "DMA_BUF");
  * The page protection for [pfn, pfn + nr).  -EAGAIN: the memory type differs
  * within; -EPERM: it is not what the exporter says it is.
  */
-static int dma_buf_leaf_prot(const struct dma_buf_range *range,
-			     unsigned long pfn, unsigned long nr, pgprot_t *prot)
+int dma_buf_leaf_prot(const struct dma_buf_range *range, unsigned long pfn,
+		      unsigned long nr, pgprot_t *prot)
 {
 	pgprot_t asked = dma_buf_range_prot(range, *prot);
 

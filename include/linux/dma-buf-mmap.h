@@ -16,6 +16,7 @@ struct dma_buf;
 struct dma_buf_export_info;
 struct dma_resv;
 struct file;
+struct iosys_map;
 struct p2pdma_provider;
 struct page;
 struct vm_fault;
@@ -163,8 +164,13 @@ struct dma_buf_mmap_source {
 /* Pages mapped around a fault where no large leaf fits; a power of two. */
 #define DMA_BUF_FAULT_AROUND	16
 
-/* For dma-buf.c */
+/* Within the core, drivers/dma-buf/ */
 #ifdef CONFIG_MMU
+int dma_buf_leaf_prot(const struct dma_buf_range *range, unsigned long pfn,
+		      unsigned long nr, pgprot_t *prot);
+void dma_buf_vmap_revoke(struct dma_buf *dmabuf);
+int dma_buf_vmap_core(struct dma_buf *dmabuf, struct iosys_map *map);
+void dma_buf_vunmap_core(struct dma_buf *dmabuf);
 void dma_buf_mmap_init(struct dma_buf *dmabuf,
 		       const struct dma_buf_export_info *exp_info);
 unsigned long dma_buf_mmap_unmapped_area(struct file *file, unsigned long addr,
@@ -177,6 +183,16 @@ int dma_buf_mmap_vma(struct dma_buf *dmabuf, struct vm_area_struct *vma,
 #else
 static inline void dma_buf_mmap_init(struct dma_buf *dmabuf,
 				     const struct dma_buf_export_info *exp_info)
+{
+}
+
+static inline int dma_buf_vmap_core(struct dma_buf *dmabuf,
+				    struct iosys_map *map)
+{
+	return -EINVAL;
+}
+
+static inline void dma_buf_vunmap_core(struct dma_buf *dmabuf)
 {
 }
 
@@ -198,6 +214,9 @@ static inline int dma_buf_mmap_vma(struct dma_buf *dmabuf,
 	return -ENODEV;
 }
 #endif
+
+/* For exporters that revoke for a while */
+void dma_buf_vmap_restore(struct dma_buf *dmabuf);
 
 /* For exporters whose VMAs have vm_ops of their own */
 vm_fault_t dma_buf_range_error(int err);

@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The kernel's own mapping of a buffer whose CPU mappings the core owns, for
+ * importers that access it with the CPU: a software scanout, a USB display.
+ *
+ * Whoever holds a dma_buf_vmap() may use it at any time and in any context, and
+ * cannot be made to give it back while, say, a framebuffer is shown.  So a revoke
+ * points its PTEs at a dummy page, which belongs to this mapping alone: accesses
+ * complete, what they read is undefined and what they write is lost, as with a
+ * device that is switched off.  All memory that this takes is there before the
+ * mapping is handed out: a revoke cannot fail.
+ *
+ * A CPU that uses the PTE in the meantime sees the old one or the new one, until
+ * the flush of the TLBs; no access ends on neither.  x86-64 promises that (Intel
+ * SDM volume 3, "Propagation of Paging-Structure Changes to Multiple
+ * Processors"), and PTEs are written in one piece there.  Where an entry has to
+ * be invalid in between, as on arm64, such an access would be an oops; there the
+ * buffer cannot be mapped.
+ */
+#include <linux/dma-buf.h>
+#include <linux/dma-buf-mmap.h>
+#include <linux/dma-resv.h>
+#include <linux/export.h>
+#include <linux/iosys-map.h>
+#include <linux/mm.h>
+#include <linux/vmalloc.h>
+
+#include <asm/tlbflush.h>
+
+/* What to put into a run of PTEs; @step is 0 to repeat one page. */
+struct dma_buf_vmap_run {
+	unsigned long pfn;
+	unsigned int step;
+	pgprot_t prot;
+};
+
+static int dma_buf_vmap_set_pte(pte_t *pte, unsigned long addr, void *data)
+{
+	struct dma_buf_vmap_run *run = data;
+
+	set_pte_at(&init_mm, addr, pte,
+		   pte_mkspecial(pfn_pte(run->pfn, run->prot)));
+	run->pfn += run->step;
+	return 0;
+}
+
+/*
+ * Point the mapping at @addr at its dummy page.  The first call for @addr
+ * allocates page tables; later ones find them and do not fail.
+ */
+static int dma_buf_vmap_clear(struct dma_buf *dmabuf, unsigned long addr)
+{
+	struct dma_buf_vmap_run run = {
+		.pfn = page_to_pfn(dmabuf->vmap_dummy),
+		.prot = PAGE_KERNEL,
+	};
+	int err;
+
+	err = apply_to_page_range(&init_mm, addr, dmabuf->size,
+				  dma_buf_vmap_set_pte, &run);
+	flush_tlb_kernel_range(addr, addr + dmabuf->size);
+	return err;
+}
+
+/*
+ * Map the range at buffer offset @pgoff.  Returns the number of pages, at most
+ * those that are left of the buffer, or a negative error value.
+ */
+static long dma_buf_vmap_range(struct dma_buf *dmabuf, unsigned long addr,
+			       pgoff_t pgoff, bool populate, bool *iomem)
+{
+	const struct dma_buf_mmap_ops *ops = dmabuf->mmap.ops;
+	struct dma_buf_vmap_run run = { .step = 1, .prot = PAGE_KERNEL };
+	struct dma_buf_range range = {};
+	unsigned long nr;
+	int err;
+
+	err = ops->get_range(dmabuf->priv, pgoff, populate, &range);
+	if (err)
+		return err;
+
+	nr = min(range.start + range.nr_pages, dmabuf->size >> PAGE_SHIFT) -
+	     pgoff;
+	run.pfn = range.pfn + (pgoff - range.start);
+	err = dma_buf_leaf_prot(&range, run.pfn, nr, &run.prot);
+	if (err == -EAGAIN) {
+		/* No common memory type: page by page. */
+		nr = 1;
+		run.prot = PAGE_KERNEL;
+		err = dma_buf_leaf_prot(&range, run.pfn, nr, &run.prot);
+	}
+	if (!err)
+		err = apply_to_existing_page_range(&init_mm, addr,
+						   nr << PAGE_SHIFT,
+						   dma_buf_vmap_set_pte, &run);
+	*iomem |= range.iomem;
+	if (ops->put_range)
+		ops->put_range(dmabuf->priv, &range);
+
+	return err ?: nr;
+}
+
+/* Point the mapping at @addr, now at its dummy page, at the buffer. */
+static int dma_buf_vmap_fill(struct dma_buf *dmabuf, unsigned long addr,
+			     bool populate, bool *iomem)
+{
+	const unsigned long nr_pages = dmabuf->size >> PAGE_SHIFT;
+	pgoff_t pgoff = 0;
+	long ret = 0;
+
+	while (pgoff < nr_pages) {
+		ret = dma_buf_vmap_range(dmabuf, addr + (pgoff << PAGE_SHIFT),
+					 pgoff, populate, iomem);
+		if (ret < 0)
+			break;
+		pgoff += ret;
+	}
+	flush_tlb_kernel_range(addr, addr + dmabuf->size);
+
+	return ret < 0 ? ret : 0;
+}
+
+/* For dma_buf_invalidate_mappings(): no access reaches the buffer any more. */
+void dma_buf_vmap_revoke(struct dma_buf *dmabuf)
+{
+	dma_resv_assert_held(dmabuf->resv);
+
+	if (dmabuf->vmap_dummy)
+		dma_buf_vmap_clear(dmabuf, (unsigned long)dmabuf->vmap_ptr.vaddr);
+}
+
+/**
+ * dma_buf_vmap_restore - the backing can be accessed again
+ * @dmabuf: the buffer, exported with &dma_buf_mmap_info.ops
+ *
+ * For exporters that revoke for a while.  User space comes back by faults; what
+ * dma_buf_vmap() gave out comes back by this.  Costs nothing if there is none.
+ *
+ * Context: Process context, reservation lock held; &dma_buf_mmap_ops.get_range
+ * returns %0 again.
+ */
+void dma_buf_vmap_restore(struct dma_buf *dmabuf)
+{
+	bool iomem;
+
+	dma_resv_assert_held(dmabuf->resv);
+
+	/* What cannot be had stays on the dummy page. */
+	if (dmabuf->vmap_dummy)
+		dma_buf_vmap_fill(dmabuf, (unsigned long)dmabuf->vmap_ptr.vaddr,
+				  false, &iomem);
+}
+EXPORT_SYMBOL_NS_GPL(dma_buf_vmap_restore, "DMA_BUF");
+
+/* Whether there is no point in a mapping that waits for better times. */
+static bool dma_buf_vmap_fatal(int err)
+{
+	switch (err) {
+	case -ENODEV:
+	case -EACCES:
+	case -EPERM:
+	case -ENOMEM:
+	case -EINTR:
+	case -ERESTARTSYS:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/*
+ * dma_buf_vmap() for exporters without a vmap op of their own.  Returns 0 also
+ * while the buffer is revoked for a while; -EACCES if no CPU may map it or it was
+ * opened read-only, as importers write when they please; -EPERM if the caching
+ * cannot be had; -ENODEV if it is revoked for good; -EOPNOTSUPP.
+ */
+int dma_buf_vmap_core(struct dma_buf *dmabuf, struct iosys_map *map)
+{
+	struct vm_struct *area;
+	bool iomem = false;
+	int err = -ENOMEM;
+
+	dma_resv_assert_held(dmabuf->resv);
+
+	if (!IS_ENABLED(CONFIG_X86_64))
+		return -EOPNOTSUPP;
+	if (!(dmabuf->file->f_mode & FMODE_WRITE))
+		return -EACCES;
+
+	dmabuf->vmap_dummy = alloc_page(GFP_KERNEL | __GFP_ZERO);
+	if (!dmabuf->vmap_dummy)
+		return err;
+	area = get_vm_area(dmabuf->size, VM_IOREMAP);
+	if (!area)
+		goto err_free_dummy;
+
+	err = dma_buf_vmap_clear(dmabuf, (unsigned long)area->addr);
+	if (err)
+		goto err_free_area;
+	err = dma_buf_vmap_fill(dmabuf, (unsigned long)area->addr, true,
+				&iomem);
+	if (dma_buf_vmap_fatal(err))
+		goto err_clear;
+
+	/* What is not known now may turn out to be device memory. */
+	if (iomem || err)
+		iosys_map_set_vaddr_iomem(map, (void __iomem *)area->addr);
+	else
+		iosys_map_set_vaddr(map, area->addr);
+	return 0;
+
+err_clear:
+	dma_buf_vmap_clear(dmabuf, (unsigned long)area->addr);
+err_free_area:
+	free_vm_area(area);
+err_free_dummy:
+	__free_page(dmabuf->vmap_dummy);
+	dmabuf->vmap_dummy = NULL;
+	return err;
+}
+
+/* dma_buf_vunmap() for the same. */
+void dma_buf_vunmap_core(struct dma_buf *dmabuf)
+{
+	dma_resv_assert_held(dmabuf->resv);
+
+	if (!dmabuf->vmap_dummy)
+		return;
+
+	/* TLBs forget a freed area late, and no revoke will reach it then. */
+	dma_buf_vmap_revoke(dmabuf);
+	free_vm_area(find_vm_area(dmabuf->vmap_ptr.vaddr));
+	__free_page(dmabuf->vmap_dummy);
+	dmabuf->vmap_dummy = NULL;
+}

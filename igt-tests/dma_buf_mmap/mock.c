@@ -48,11 +48,16 @@ void mock_set_state(int dmabuf, enum dma_buf_mock_state state)
 	do_ioctl(mock, DMA_BUF_MOCK_SET_STATE, &set);
 }
 
-void mock_move(int dmabuf, unsigned int fence_ms)
+int __mock_move(int dmabuf, unsigned int fence_ms)
 {
 	struct dma_buf_mock_move move = { .fd = dmabuf, .fence_ms = fence_ms };
 
-	do_ioctl(mock, DMA_BUF_MOCK_MOVE, &move);
+	return igt_ioctl(mock, DMA_BUF_MOCK_MOVE, &move) ? errno : 0;
+}
+
+void mock_move(int dmabuf, unsigned int fence_ms)
+{
+	igt_assert_eq(__mock_move(dmabuf, fence_ms), 0);
 }
 
 int mock_lookup(const volatile void *addr, uint64_t length, struct dma_buf_mock_lookup *found)

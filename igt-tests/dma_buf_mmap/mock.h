@@ -16,6 +16,8 @@ int mock_create(uint64_t size, unsigned int order);
 int mock_create_args(struct dma_buf_mock_create *create);
 void mock_set_state(int dmabuf, enum dma_buf_mock_state state);
 void mock_move(int dmabuf, unsigned int fence_ms);
+/* The same, 0 or an errno. */
+int __mock_move(int dmabuf, unsigned int fence_ms);
 
 /* 0 or an errno. */
 int mock_lookup(const volatile void *addr, uint64_t length, struct dma_buf_mock_lookup *found);

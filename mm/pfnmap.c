@@ -40,7 +40,6 @@ vm_fault_t vmf_insert_pfn_pmd(struct vm_fault *vmf, unsigned long pfn,
 	return vmf_insert_pfn_pmd_prot(vmf, pfn, prot, write);
 }
 EXPORT_SYMBOL_GPL(vmf_insert_pfn_pmd);
-#endif
 
 #ifdef CONFIG_HAVE_ARCH_TRANSPARENT_HUGEPAGE_PUD
 /**
@@ -67,6 +66,7 @@ vm_fault_t vmf_insert_pfn_pud(struct vm_fault *vmf, unsigned long pfn,
 }
 EXPORT_SYMBOL_GPL(vmf_insert_pfn_pud);
 #endif
+#endif /* CONFIG_TRANSPARENT_HUGEPAGE */
 
 /**
  * vmf_insert_pfns_prot - insert PTEs for consecutive pfns

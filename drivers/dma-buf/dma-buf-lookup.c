@@ -34,7 +34,7 @@ static int dma_buf_check_span(struct mm_struct *mm, unsigned long addr,
 			      unsigned long end, vm_flags_t need,
 			      struct dma_buf *dmabuf, u64 offset)
 {
-	struct vm_area_struct *vma = vma_lookup(mm, addr);
+	struct vm_area_struct *first = vma_lookup(mm, addr), *vma = first;
 	struct dma_buf *other;
 	unsigned long pos;
 	bool same;
@@ -46,6 +46,10 @@ static int dma_buf_check_span(struct mm_struct *mm, unsigned long addr,
 	for (pos = vma->vm_end; pos < end; pos = vma->vm_end) {
 		vma = vma_lookup(mm, pos);
 		if (!vma)
+			return -ERANGE;
+		/* Something else need not be named, which may export it. */
+		if (vma->vm_ops != first->vm_ops ||
+		    vma->vm_private_data != first->vm_private_data)
 			return -ERANGE;
 		other = dma_buf_get_from_vma(vma, pos, need, &at);
 		if (IS_ERR(other))
@@ -78,7 +82,7 @@ static int dma_buf_check_span(struct mm_struct *mm, unsigned long addr,
  * Return: the buffer, to be released with dma_buf_put(), or %-EFAULT if nothing
  * is mapped at @addr; %-ENOENT if what is mapped there is not a dma-buf;
  * %-EACCES if the mapping lacks a right of @need; %-ERANGE if the span is not one
- * piece of one buffer; %-EINVAL if @len is zero or wraps around; %-EINTR if a
+ * piece of one buffer, mapped in one way; %-EINVAL if @len is zero or wraps around; %-EINTR if a
  * fatal signal is pending.
  */
 struct dma_buf *dma_buf_get_from_address(struct mm_struct *mm,

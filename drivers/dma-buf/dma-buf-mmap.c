@@ -179,10 +179,10 @@ static vm_fault_t dma_buf_vm_any_fault(struct vm_fault *vmf, unsigned int order)
 		if (ret)
 			break;
 
-		/* Before the first leaf: a zap must not miss it. */
-		dmabuf->mapped = true;
 		ret = dma_buf_mmap_insert(vmf, order, &src,
-					  vma_get_page_prot(vmf->vma), around);
+					  vm_get_page_prot(vmf->vma->vm_flags), around);
+		/* No zap before the lock is dropped. */
+		dmabuf->mapped = true;
 		trace_dma_buf_mmap_fault(dmabuf, vmf, order, ret);
 		dma_resv_unlock(dmabuf->resv);
 		if (ret != VM_FAULT_RETRY)
@@ -268,9 +268,20 @@ static int dma_buf_copy_io(phys_addr_t page, size_t offset, void *buf,
 }
 #endif
 
-/* Copy within the page at buffer offset @pgoff of @range. */
-static int dma_buf_copy(const struct dma_buf_range *range, pgoff_t pgoff,
-			size_t offset, void *buf, size_t len, bool write)
+/**
+ * dma_buf_range_copy - copy to or from a page of a range
+ * @range: the range
+ * @pgoff: buffer offset of a page in @range
+ * @offset: where to begin in that page, in bytes
+ * @buf: kernel memory to copy to or from
+ * @len: bytes, no more than are left of the page
+ * @write: copy from @buf
+ *
+ * Context: Process context, reservation lock held since @range was got.
+ * Return: %0; %-ENOMEM; %-EIO if this architecture cannot map the device memory.
+ */
+int dma_buf_range_copy(const struct dma_buf_range *range, pgoff_t pgoff,
+		       size_t offset, void *buf, size_t len, bool write)
 {
 	const unsigned long pfn = range->pfn + (pgoff - range->start);
 	/* As for a user's mapping, which is what ioremap_prot() is made for. */
@@ -285,6 +296,7 @@ static int dma_buf_copy(const struct dma_buf_range *range, pgoff_t pgoff,
 		memcpy_from_page(buf, pfn_to_page(pfn), offset, len);
 	return 0;
 }
+EXPORT_SYMBOL_NS_GPL(dma_buf_range_copy, "DMA_BUF");
 
 /* dma_buf_access_page() did nothing and is to be called again. */
 #define DMA_BUF_ACCESS_AGAIN	1
@@ -310,7 +322,7 @@ static int dma_buf_access_page(struct dma_buf *dmabuf, pgoff_t pgoff,
 	err = ops->get_range(dmabuf->priv, pgoff, true, &range);
 	if (err)
 		goto unlock;
-	err = dma_buf_copy(&range, pgoff, offset, buf, len, write);
+	err = dma_buf_range_copy(&range, pgoff, offset, buf, len, write);
 	if (ops->put_range)
 		ops->put_range(dmabuf->priv, &range);
 unlock:
@@ -370,16 +382,21 @@ static int dma_buf_may_map(struct dma_buf *dmabuf, pgoff_t pgoff)
 {
 	const struct dma_buf_mmap_ops *ops = dmabuf->mmap.ops;
 	struct dma_buf_range range = {};
+	pgprot_t prot = PAGE_SHARED;
 	int err;
 
 	if (dma_resv_lock_interruptible(dmabuf->resv, NULL))
 		return -ERESTARTSYS;
 	err = ops->get_range(dmabuf->priv, pgoff, false, &range);
-	if (!err && ops->put_range)
-		ops->put_range(dmabuf->priv, &range);
+	if (!err) {
+		err = dma_buf_leaf_prot(&range, range.pfn + (pgoff - range.start),
+					1, &prot);
+		if (ops->put_range)
+			ops->put_range(dmabuf->priv, &range);
+	}
 	dma_resv_unlock(dmabuf->resv);
 
-	return err == -ENODEV || err == -EACCES ? err : 0;
+	return err == -ENODEV || err == -EACCES || err == -EPERM ? err : 0;
 }
 
 /*
@@ -388,6 +405,8 @@ static int dma_buf_may_map(struct dma_buf *dmabuf, pgoff_t pgoff)
  */
 int dma_buf_mmap_restrict(struct dma_buf *dmabuf, struct vm_area_struct *vma)
 {
+	if (!(dmabuf->file->f_mode & FMODE_READ))
+		return -EACCES;
 	if (dmabuf->file->f_mode & FMODE_WRITE)
 		return 0;
 	if (vma->vm_flags & VM_WRITE)
@@ -412,7 +431,8 @@ int dma_buf_mmap_restrict(struct dma_buf *dmabuf, struct vm_area_struct *vma)
  * held.
  *
  * Return: %0; %-EINVAL if the mapping leaves the buffer or is private;
- * %-EACCES if no CPU may map the buffer; %-ENODEV if the buffer is revoked for
+ * %-EACCES if no CPU may map the buffer; %-EPERM if it has not the caching that
+ * the exporter says; %-ENODEV if the buffer is revoked for
  * good; %-ERESTARTSYS.
  */
 int dma_buf_mmap_vma(struct dma_buf *dmabuf, struct vm_area_struct *vma,
@@ -441,7 +461,7 @@ int dma_buf_mmap_vma(struct dma_buf *dmabuf, struct vm_area_struct *vma,
 
 	vm_flags_set(vma, VM_IO | VM_PFNMAP | VM_DONTEXPAND | VM_DONTDUMP |
 			  dmabuf->mmap.vm_flags);
-	vma->vm_page_prot = dma_buf_range_prot(&shown, vma_get_page_prot(vma));
+	vma->vm_page_prot = dma_buf_range_prot(&shown, vm_get_page_prot(vma->vm_flags));
 	vma->vm_pgoff = dmabuf->mmap.offset + pgoff;
 	vma->vm_ops = &dma_buf_vm_ops;
 	vma->vm_private_data = dmabuf;

@@ -29,24 +29,45 @@ pgprot_t dma_buf_range_prot(const struct dma_buf_range *range, pgprot_t prot)
 EXPORT_SYMBOL_NS_GPL(dma_buf_range_prot, "DMA_BUF");
 
 /**
+ * dma_buf_range_window - where to look for a run that is worth looking for
+ * @pfn: page frame of the page at @pgoff
+ * @pgoff: buffer offset
+ * @nr_pages: size of the buffer in pages
+ * @first: returns the first buffer offset of the PMD leaf that could map the page,
+ *	if all of it were contiguous
+ * @end: returns its end
+ *
+ * For exporters that find runs page by page.
+ */
+void dma_buf_range_window(unsigned long pfn, pgoff_t pgoff,
+			  unsigned long nr_pages, pgoff_t *first, pgoff_t *end)
+{
+	const unsigned long before = pfn % PTRS_PER_PTE;
+
+	*first = pgoff - min(before, pgoff);
+	*end = min(pgoff + PTRS_PER_PTE - before, nr_pages);
+}
+EXPORT_SYMBOL_NS_GPL(dma_buf_range_window, "DMA_BUF");
+
+/**
  * dma_buf_range_from_pages - find the run around a page in an array of pages
  * @pages: the pages of the buffer
  * @nr_pages: how many there are
  * @range: &dma_buf_range.start holds the buffer offset of a page that is there;
  *	start, nr_pages and pfn of the run that it belongs to are returned
  *
- * Looks no further than the largest leaf in the page's middle directory, so the
- * run returned may be part of a longer one.
+ * Looks no further than the PMD leaf that could map the page, so the run returned
+ * may be part of a longer one.
  */
 void dma_buf_range_from_pages(struct page **pages, unsigned long nr_pages,
 			      struct dma_buf_range *range)
 {
 	const unsigned long pfn = page_to_pfn(pages[range->start]);
 	const pgoff_t pgoff = range->start;
-	const pgoff_t first = ALIGN_DOWN(pgoff, PTRS_PER_PTE);
-	const pgoff_t end = min(first + PTRS_PER_PTE, nr_pages);
 	pgoff_t start = pgoff, next = pgoff + 1;
+	pgoff_t first, end;
 
+	dma_buf_range_window(pfn, pgoff, nr_pages, &first, &end);
 	while (start > first && pages[start - 1] &&
 	       page_to_pfn(pages[start - 1]) == pfn - (pgoff - start) - 1)
 		start--;

@@ -23,9 +23,13 @@
 #include <linux/export.h>
 #include <linux/iosys-map.h>
 #include <linux/mm.h>
+#include <linux/sizes.h>
 #include <linux/vmalloc.h>
 
 #include <asm/tlbflush.h>
+
+/* Every revoke writes all PTEs: enough for what is shown, too little for a BAR of a GPU. */
+#define DMA_BUF_VMAP_MAX	SZ_1G
 
 /* What to put into a run of PTEs; @step is 0 to repeat one page. */
 struct dma_buf_vmap_run {
@@ -48,10 +52,11 @@ static int dma_buf_vmap_set_pte(pte_t *pte, unsigned long addr, void *data)
  * Point the mapping at @addr at its dummy page.  The first call for @addr
  * allocates page tables; later ones find them and do not fail.
  */
-static int dma_buf_vmap_clear(struct dma_buf *dmabuf, unsigned long addr)
+static int dma_buf_vmap_clear(struct dma_buf *dmabuf, unsigned long addr,
+			      struct page *dummy)
 {
 	struct dma_buf_vmap_run run = {
-		.pfn = page_to_pfn(dmabuf->vmap_dummy),
+		.pfn = page_to_pfn(dummy),
 		.prot = PAGE_KERNEL,
 	};
 	int err;
@@ -126,7 +131,8 @@ void dma_buf_vmap_revoke(struct dma_buf *dmabuf)
 	dma_resv_assert_held(dmabuf->resv);
 
 	if (dmabuf->vmap_dummy)
-		dma_buf_vmap_clear(dmabuf, (unsigned long)dmabuf->vmap_ptr.vaddr);
+		dma_buf_vmap_clear(dmabuf, (unsigned long)dmabuf->vmap_ptr.vaddr,
+				   dmabuf->vmap_dummy);
 }
 
 /**
@@ -172,36 +178,42 @@ static bool dma_buf_vmap_fatal(int err)
  * dma_buf_vmap() for exporters without a vmap op of their own.  Returns 0 also
  * while the buffer is revoked for a while; -EACCES if no CPU may map it or it was
  * opened read-only, as importers write when they please; -EPERM if the caching
- * cannot be had; -ENODEV if it is revoked for good; -EOPNOTSUPP.
+ * cannot be had; -ENODEV if it is revoked for good; -E2BIG; -EOPNOTSUPP.
  */
 int dma_buf_vmap_core(struct dma_buf *dmabuf, struct iosys_map *map)
 {
 	struct vm_struct *area;
+	unsigned long addr;
+	struct page *dummy;
 	bool iomem = false;
 	int err = -ENOMEM;
 
 	dma_resv_assert_held(dmabuf->resv);
 
-	if (!IS_ENABLED(CONFIG_X86_64))
+	/* KMSAN would want shadow for device memory. */
+	if (!IS_ENABLED(CONFIG_X86_64) || IS_ENABLED(CONFIG_KMSAN))
 		return -EOPNOTSUPP;
+	if (dmabuf->size > DMA_BUF_VMAP_MAX)
+		return -E2BIG;
 	if (!(dmabuf->file->f_mode & FMODE_WRITE))
 		return -EACCES;
 
-	dmabuf->vmap_dummy = alloc_page(GFP_KERNEL | __GFP_ZERO);
-	if (!dmabuf->vmap_dummy)
+	dummy = alloc_page(GFP_KERNEL | __GFP_ZERO);
+	if (!dummy)
 		return err;
 	area = get_vm_area(dmabuf->size, VM_IOREMAP);
 	if (!area)
 		goto err_free_dummy;
+	addr = (unsigned long)area->addr;
 
-	err = dma_buf_vmap_clear(dmabuf, (unsigned long)area->addr);
+	err = dma_buf_vmap_clear(dmabuf, addr, dummy);
 	if (err)
 		goto err_free_area;
-	err = dma_buf_vmap_fill(dmabuf, (unsigned long)area->addr, true,
-				&iomem);
+	err = dma_buf_vmap_fill(dmabuf, addr, true, &iomem);
 	if (dma_buf_vmap_fatal(err))
 		goto err_clear;
 
+	dmabuf->vmap_dummy = dummy;
 	/* What is not known now may turn out to be device memory. */
 	if (iomem || err)
 		iosys_map_set_vaddr_iomem(map, (void __iomem *)area->addr);
@@ -210,12 +222,11 @@ int dma_buf_vmap_core(struct dma_buf *dmabuf, struct iosys_map *map)
 	return 0;
 
 err_clear:
-	dma_buf_vmap_clear(dmabuf, (unsigned long)area->addr);
+	dma_buf_vmap_clear(dmabuf, addr, dummy);
 err_free_area:
 	free_vm_area(area);
 err_free_dummy:
-	__free_page(dmabuf->vmap_dummy);
-	dmabuf->vmap_dummy = NULL;
+	__free_page(dummy);
 	return err;
 }
 

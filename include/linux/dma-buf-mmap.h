@@ -81,8 +81,9 @@ struct dma_buf_mmap_ops {
 	 *
 	 * Context: Process context, reservation lock held, perhaps mmap_lock or
 	 * a VMA lock too.  May sleep and allocate; must not take mmap_lock, copy
-	 * to or from user space, or wait for anything that needs the
-	 * reservation lock or that user space may never end.
+	 * to or from user space, call dma_buf_invalidate_mappings() for this
+	 * buffer, or wait for anything that needs the reservation lock or that
+	 * user space may never end.
 	 *
 	 * Return: %0 with @range filled in, or why there is no CPU map now:
 	 *
@@ -229,8 +230,12 @@ unsigned long dma_buf_mmap_align_area(const struct dma_buf_mmap_source *src,
 				      pgoff_t pgoff, unsigned long flags);
 int dma_buf_mmap_mprotect(struct vm_area_struct *vma, unsigned long start,
 			  unsigned long end, unsigned long newflags);
+void dma_buf_range_window(unsigned long pfn, pgoff_t pgoff,
+			  unsigned long nr_pages, pgoff_t *first, pgoff_t *end);
 void dma_buf_range_from_pages(struct page **pages, unsigned long nr_pages,
 			      struct dma_buf_range *range);
+int dma_buf_range_copy(const struct dma_buf_range *range, pgoff_t pgoff,
+		       size_t offset, void *buf, size_t len, bool write);
 pgprot_t dma_buf_range_prot(const struct dma_buf_range *range, pgprot_t prot);
 
 /* From an address to the buffer behind it */

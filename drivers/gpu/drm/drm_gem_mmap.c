@@ -3,12 +3,17 @@
  * CPU mappings of GEM objects and the dma-bufs behind them, see
  * drivers/dma-buf/dma-buf-mmap.c.
  */
+#include <linux/completion.h>
 #include <linux/dma-buf.h>
 #include <linux/dma-buf-mmap.h>
 #include <linux/dma-resv.h>
 #include <linux/export.h>
+#include <linux/file.h>
+#include <linux/kref.h>
 #include <linux/mm.h>
 #include <linux/pagemap.h>
+#include <linux/slab.h>
+#include <linux/workqueue.h>
 
 #include <drm/drm_gem.h>
 #include <drm/drm_prime.h>
@@ -25,9 +30,11 @@ static void drm_gem_cpu_invalidate_mappings(struct dma_buf_attachment *attach)
 	dma_resv_assert_held(attach->dmabuf->resv);
 }
 
-/*
- * For importers that only the CPU reads for: they never map for DMA, so peer
- * memory is as good as any and a revoke is over as soon as it is announced.
+/**
+ * var drm_gem_cpu_attach_ops - for importers that only the CPU reads and writes for
+ *
+ * They never map for DMA, so peer memory is as good as any and a revoke is over as
+ * soon as it is announced.  For dma_buf_dynamic_attach().
  */
 const struct dma_buf_attach_ops drm_gem_cpu_attach_ops = {
 	.allow_peer2peer = true,
@@ -77,6 +84,72 @@ unsigned long drm_gem_align_area(struct drm_gem_object *obj, struct file *filp,
 #endif
 
 /**
+ * struct drm_gem_export - an export that is not waited for with mmap_lock held
+ * @work: does it
+ * @kref: one for the work, one for who waits
+ * @done: completed when @dmabuf is set
+ * @obj: what to export; referenced
+ * @file: keeps the device and its driver; referenced
+ * @dmabuf: the result; a reference that who waits may take
+ */
+struct drm_gem_export {
+	struct work_struct work;
+	struct kref kref;
+	struct completion done;
+	struct drm_gem_object *obj;
+	struct file *file;
+	struct dma_buf *dmabuf;
+};
+
+static void drm_gem_export_release(struct kref *kref)
+{
+	struct drm_gem_export *e = container_of(kref, typeof(*e), kref);
+
+	if (!IS_ERR_OR_NULL(e->dmabuf))
+		dma_buf_put(e->dmabuf);
+	drm_gem_object_put(e->obj);
+	fput(e->file);
+	kfree(e);
+}
+
+static void drm_gem_export_work(struct work_struct *work)
+{
+	struct drm_gem_export *e = container_of(work, typeof(*e), work);
+
+	e->dmabuf = drm_gem_prime_get_dmabuf(e->obj, true);
+	complete(&e->done);
+	kref_put(&e->kref, drm_gem_export_release);
+}
+
+/*
+ * Export in a worker: what a driver waits for when it exports, virtio_gpu for its
+ * host, cannot be interrupted, and a wait with mmap_lock held must be.
+ */
+static struct dma_buf *drm_gem_export_killable(struct drm_gem_object *obj,
+					       struct file *file)
+{
+	struct drm_gem_export *e = kzalloc_obj(*e);
+	struct dma_buf *dmabuf = ERR_PTR(-EINTR);
+
+	if (!e)
+		return ERR_PTR(-ENOMEM);
+	INIT_WORK(&e->work, drm_gem_export_work);
+	kref_init(&e->kref);
+	init_completion(&e->done);
+	drm_gem_object_get(obj);
+	e->obj = obj;
+	e->file = get_file(file);
+
+	kref_get(&e->kref);
+	queue_work(system_dfl_wq, &e->work);
+	if (!wait_for_completion_killable(&e->done))
+		swap(dmabuf, e->dmabuf);
+	kref_put(&e->kref, drm_gem_export_release);
+
+	return dmabuf;
+}
+
+/**
  * drm_gem_vm_get_dmabuf - &vm_operations_struct.get_dmabuf for GEM objects
  * @vma: a mapping of a GEM object at its offset in the device's address space,
  *	with the object in vm_private_data
@@ -94,8 +167,12 @@ struct dma_buf *drm_gem_vm_get_dmabuf(struct vm_area_struct *vma,
 				      unsigned long addr, pgoff_t *pgoff)
 {
 	struct drm_gem_object *obj = vma->vm_private_data;
-	struct dma_buf *dmabuf = drm_gem_prime_get_dmabuf(obj);
+	const bool own_export = obj->funcs && obj->funcs->export;
+	struct dma_buf *dmabuf;
 
+	dmabuf = drm_gem_prime_get_dmabuf(obj, !own_export);
+	if (own_export && dmabuf == ERR_PTR(-ENOENT))
+		dmabuf = drm_gem_export_killable(obj, vma->vm_file);
 	if (IS_ERR(dmabuf))
 		return NULL;
 

@@ -181,13 +181,14 @@ void vfio_pci_dma_buf_fini_mmap(struct vfio_pci_dma_buf *priv)
 /**
  * vfio_pci_dma_buf_export - make a dma-buf of ranges of a BAR
  * @vdev: the device
- * @priv: zeroed, but for phys_vec, nr_ranges, size and provider
+ * @priv: zeroed, but for phys_vec, nr_ranges, size and provider; not the caller's
+ *	any more on return, whatever is returned
  * @bar: index of the BAR
  * @open_flags: O_RDONLY or O_RDWR, and O_CLOEXEC
  *
  * Context: Process context, memory_lock not held; mmap_lock may be.
- * Return: %0, and dma_buf_put() frees @priv; or a negative error value, and @priv
- * still is the caller's to free with its phys_vec.
+ * Return: %0, and dma_buf_put() frees @priv; or a negative error value, %-EINTR
+ * among them.
  */
 int vfio_pci_dma_buf_export(struct vfio_pci_core_device *vdev,
 			    struct vfio_pci_dma_buf *priv, unsigned int bar,
@@ -214,27 +215,32 @@ int vfio_pci_dma_buf_export(struct vfio_pci_core_device *vdev,
 	exp_info.flags = open_flags;
 	exp_info.priv = priv;
 
-	/*
-	 * Nobody changes whether the device may be accessed before the buffer is
-	 * on the list of those that are told.
-	 */
-	ret = down_write_killable(&vdev->memory_lock);
-	if (ret)
+	/* Until it is on the list of those that are told of changes. */
+	priv->revoked = true;
+	priv->dmabuf = dma_buf_export(&exp_info);
+	if (IS_ERR(priv->dmabuf)) {
+		ret = PTR_ERR(priv->dmabuf);
 		goto err_put_registration;
+	}
+
+	/* With mmap_lock held, a reset is not waited for unkillably. */
+	ret = down_write_killable(&vdev->memory_lock);
+	if (ret) {
+		dma_buf_put(priv->dmabuf);
+		return ret;
+	}
 	priv->revoked = vdev->pm_runtime_engaged ||
 			!__vfio_pci_memory_enabled(vdev);
-	priv->dmabuf = dma_buf_export(&exp_info);
-	ret = PTR_ERR_OR_ZERO(priv->dmabuf);
-	if (!ret)
-		list_add_tail(&priv->dmabufs_elm, &vdev->dmabufs);
+	list_add_tail(&priv->dmabufs_elm, &vdev->dmabufs);
 	up_write(&vdev->memory_lock);
-	if (!ret)
-		return 0;
+	return 0;
 
 err_put_registration:
 	vfio_device_put_registration(&vdev->vdev);
 err_fini_mmap:
 	vfio_pci_dma_buf_fini_mmap(priv);
+	kfree(priv->phys_vec);
+	kfree(priv);
 	return ret;
 }
 
@@ -263,8 +269,10 @@ int vfio_pci_dma_buf_mmap_bar(struct vfio_pci_core_device *vdev,
 	if (!priv)
 		return ret;
 	priv->phys_vec = kzalloc_obj(*priv->phys_vec);
-	if (!priv->phys_vec)
-		goto err_free_priv;
+	if (!priv->phys_vec) {
+		kfree(priv);
+		return ret;
+	}
 
 	priv->nr_ranges = 1;
 	priv->size = len;
@@ -274,17 +282,11 @@ int vfio_pci_dma_buf_mmap_bar(struct vfio_pci_core_device *vdev,
 
 	ret = vfio_pci_dma_buf_export(vdev, priv, bar, O_RDWR | O_CLOEXEC);
 	if (ret)
-		goto err_free_phys;
+		return ret;
 
 	ret = dma_buf_mmap_vma(priv->dmabuf, vma, 0);
 	/* The VMA has a reference of its own now. */
 	dma_buf_put(priv->dmabuf);
-	return ret;
-
-err_free_phys:
-	kfree(priv->phys_vec);
-err_free_priv:
-	kfree(priv);
 	return ret;
 }
 
@@ -304,6 +306,16 @@ int vfio_pci_try_reset_function(struct vfio_pci_core_device *vdev)
 	return ret;
 }
 
+/**
+ * vfio_pci_core_reset_prepare - &pci_error_handlers.reset_prepare
+ * @pdev: the device
+ *
+ * Takes BARs away from all CPUs and from those who do DMA to them, until
+ * vfio_pci_core_reset_done().  A driver with a handler of its own calls this first.
+ *
+ * Context: Process context, device lock held.  Returns with memory_lock held for
+ * writing, which it is already if the reset is VFIO's own.
+ */
 void vfio_pci_core_reset_prepare(struct pci_dev *pdev)
 {
 	struct vfio_pci_core_device *vdev = dev_get_drvdata(&pdev->dev);
@@ -321,8 +333,8 @@ void vfio_pci_core_reset_prepare(struct pci_dev *pdev)
 
 		if (blocked)
 			pci_cfg_access_unlock(pdev);
-		/* A reset of the bus takes those of all functions, in order. */
-		down_write_nested(&vdev->memory_lock, PCI_FUNC(pdev->devfn));
+		/* A reset of the bus has the device locks of all, in order. */
+		down_write_nest_lock(&vdev->memory_lock, &pdev->dev.mutex);
 		if (blocked)
 			pci_cfg_access_lock(pdev);
 	}
@@ -330,7 +342,17 @@ void vfio_pci_core_reset_prepare(struct pci_dev *pdev)
 	vfio_pci_zap_bars(vdev);
 	vfio_pci_dma_buf_move(vdev, true);
 }
+EXPORT_SYMBOL_GPL(vfio_pci_core_reset_prepare);
 
+/**
+ * vfio_pci_core_reset_done - &pci_error_handlers.reset_done
+ * @pdev: the device
+ *
+ * Ends what vfio_pci_core_reset_prepare() began.  A driver with a handler of its own
+ * calls this last.
+ *
+ * Context: As for vfio_pci_core_reset_prepare(), which has been called.
+ */
 void vfio_pci_core_reset_done(struct pci_dev *pdev)
 {
 	struct vfio_pci_core_device *vdev = dev_get_drvdata(&pdev->dev);
@@ -343,6 +365,7 @@ void vfio_pci_core_reset_done(struct pci_dev *pdev)
 		vfio_pci_dma_buf_move(vdev, false);
 	up_write(&vdev->memory_lock);
 }
+EXPORT_SYMBOL_GPL(vfio_pci_core_reset_done);
 
 #ifdef CONFIG_LOCKDEP
 /*

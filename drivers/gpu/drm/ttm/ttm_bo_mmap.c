@@ -73,9 +73,8 @@ static enum dma_buf_caching ttm_bo_range_caching(enum ttm_caching caching)
 static int ttm_bo_io_range(struct ttm_buffer_object *bo, pgoff_t pgoff,
 			   struct dma_buf_range *range)
 {
-	const pgoff_t first = ALIGN_DOWN(pgoff, PTRS_PER_PTE);
-	const pgoff_t end = min(first + PTRS_PER_PTE, PFN_UP(bo->base.size));
-	pgoff_t next = pgoff + 1;
+	const unsigned long nr_pages = PFN_UP(bo->base.size);
+	pgoff_t next = pgoff + 1, first, end;
 
 	range->iomem = true;
 	range->decrypted = true;
@@ -86,11 +85,12 @@ static int ttm_bo_io_range(struct ttm_buffer_object *bo, pgoff_t pgoff,
 	if (!bo->bdev->funcs->io_mem_pfn) {
 		range->start = 0;
 		range->pfn -= pgoff;
-		range->nr_pages = PFN_UP(bo->base.size);
+		range->nr_pages = nr_pages;
 		return 0;
 	}
 
 	/* The driver's memory may have gaps: look around for the run. */
+	dma_buf_range_window(range->pfn, pgoff, nr_pages, &first, &end);
 	while (range->start > first &&
 	       ttm_bo_io_mem_pfn(bo, range->start - 1) == range->pfn - 1) {
 		range->start--;
@@ -207,6 +207,34 @@ const struct dma_buf_mmap_ops ttm_bo_mmap_ops = {
 	.get_range = ttm_bo_get_range,
 	.put_range = ttm_bo_put_range,
 };
+
+/*
+ * Copy to or from a reserved buffer, as ttm_bo_access() does, where it is in
+ * memory that only its pfns lead to.  Returns @len or a negative error value.
+ */
+int ttm_bo_access_ranges(struct ttm_buffer_object *bo, unsigned long offset,
+			 void *buf, int len, int write)
+{
+	int done = 0, err;
+
+	while (done < len) {
+		const pgoff_t pgoff = (offset + done) >> PAGE_SHIFT;
+		const size_t at = offset_in_page(offset + done);
+		const size_t part = min_t(size_t, len - done, PAGE_SIZE - at);
+		struct dma_buf_range range = {};
+
+		err = ttm_bo_get_range(&bo->base, pgoff, true, &range);
+		if (err)
+			return err;
+		err = dma_buf_range_copy(&range, pgoff, at, buf + done, part,
+					 write);
+		ttm_bo_put_range(&bo->base, &range);
+		if (err)
+			return err;
+		done += part;
+	}
+	return len;
+}
 
 /*
  * Leaves for a fault in a mapping through the DRM fd.  The buffer is reserved

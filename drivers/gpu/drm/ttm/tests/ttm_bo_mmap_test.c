@@ -14,7 +14,9 @@
 #include <drm/drm_drv.h>
 #include <drm/drm_prime.h>
 #include <drm/ttm/ttm_bo.h>
+#include <drm/ttm/ttm_device.h>
 #include <drm/ttm/ttm_placement.h>
+#include <drm/ttm/ttm_resource.h>
 #include <drm/ttm/ttm_tt.h>
 
 #include "ttm_kunit_helpers.h"
@@ -29,6 +31,8 @@
  * @dmabuf: the buffer, exported
  * @native: where @file is mapped
  * @shared: where @dmabuf is mapped
+ * @vm_ops: of @native; %NULL for those of TTM
+ * @vram: what stands for device memory
  */
 struct ttm_mmap_test {
 	struct ttm_test_devices *devs;
@@ -37,6 +41,8 @@ struct ttm_mmap_test {
 	struct dma_buf *dmabuf;
 	unsigned long native;
 	unsigned long shared;
+	const struct vm_operations_struct *vm_ops;
+	struct page *vram;
 };
 
 static void ttm_mmap_gem_free(struct drm_gem_object *obj)
@@ -50,10 +56,11 @@ static const struct drm_gem_object_funcs ttm_mmap_gem_funcs = {
 
 static int ttm_mmap_fop_mmap(struct file *file, struct vm_area_struct *vma)
 {
-	struct ttm_buffer_object *bo = file->private_data;
+	struct ttm_mmap_test *t = file->private_data;
+	struct ttm_buffer_object *bo = t->bo;
 
-	/* As drm_gem_mmap_obj() leaves it for TTM to choose. */
-	vma->vm_ops = NULL;
+	/* As drm_gem_mmap_obj() leaves it: TTM's, or what the driver has. */
+	vma->vm_ops = t->vm_ops;
 	vma->vm_pgoff += drm_vma_node_start(&bo->base.vma_node);
 	return ttm_bo_mmap_obj(vma, bo);
 }
@@ -120,8 +127,7 @@ static int ttm_mmap_init(struct kunit *test)
 	ttm_mmap_make_bo(test, t);
 	test->priv = t;
 
-	t->file = anon_inode_getfile("ttm_bo_mmap", &ttm_mmap_fops, t->bo,
-				     O_RDWR);
+	t->file = anon_inode_getfile("ttm_bo_mmap", &ttm_mmap_fops, t, O_RDWR);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, t->file);
 	t->file->f_mapping = t->devs->drm->anon_inode->i_mapping;
 
@@ -156,6 +162,8 @@ static void ttm_mmap_exit(struct kunit *test)
 	flush_delayed_fput();
 	drm_gem_object_put(&t->bo->base);
 	ttm_device_fini(t->devs->ttm_dev);
+	if (t->vram)
+		__free_pages(t->vram, get_order(BO_SIZE));
 }
 
 /*
@@ -278,11 +286,212 @@ static void ttm_mmap_unplugged(struct kunit *test)
 	t->devs->drm->unplugged = false;
 }
 
+/* A buffer that was swapped out is swapped in where it is touched. */
+static void ttm_mmap_swapped(struct kunit *test)
+{
+	struct ttm_mmap_test *t = test->priv;
+	struct ttm_operation_ctx ctx = {};
+
+	ttm_mmap_write(test, t->native, 31);
+	ttm_mmap_write(test, t->shared + BO_SIZE - PAGE_SIZE, 32);
+	KUNIT_EXPECT_GT(test, ttm_device_swapout(t->devs->ttm_dev, &ctx,
+						 GFP_KERNEL), 0);
+	KUNIT_EXPECT_TRUE(test, ttm_tt_is_swapped(t->bo->ttm));
+	KUNIT_EXPECT_EQ(test, ttm_mmap_read(test, t->shared), 31);
+	KUNIT_EXPECT_EQ(test, ttm_mmap_read(test, t->native + BO_SIZE -
+					    PAGE_SIZE), 32);
+	ttm_mmap_unmap(t);
+}
+
+/*
+ * Device memory: the first three quarters of the buffer in one run that begins
+ * half a PMD leaf after where one could, the rest page by page backwards.
+ */
+#define VRAM_SHIFT	(PTRS_PER_PTE / 2)
+#define VRAM_RUN	(BO_SIZE / PAGE_SIZE - VRAM_SHIFT)
+
+static struct ttm_mmap_test *ttm_mmap_vram;
+
+static unsigned long ttm_mmap_vram_pfn(pgoff_t pgoff)
+{
+	const unsigned long pfn = page_to_pfn(ttm_mmap_vram->vram);
+
+	return pgoff < VRAM_RUN ? pfn + VRAM_SHIFT + pgoff :
+				  pfn + BO_SIZE / PAGE_SIZE - 1 - pgoff;
+}
+
+static unsigned long ttm_mmap_io_mem_pfn(struct ttm_buffer_object *bo,
+					 unsigned long pgoff)
+{
+	return ttm_mmap_vram_pfn(pgoff);
+}
+
+static int ttm_mmap_io_mem_reserve(struct ttm_device *bdev,
+				   struct ttm_resource *mem)
+{
+	mem->bus.is_iomem = true;
+	mem->bus.offset = PFN_PHYS(page_to_pfn(ttm_mmap_vram->vram));
+	mem->bus.caching = ttm_cached;
+	return 0;
+}
+
+/* Move the buffer to device memory, each page of which begins with its offset. */
+static void ttm_mmap_make_vram(struct kunit *test)
+{
+	struct ttm_mmap_test *t = test->priv;
+	struct ttm_device_funcs *funcs;
+	u32 *first;
+	pgoff_t i;
+
+	funcs = kunit_kzalloc(test, sizeof(*funcs), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, funcs);
+	*funcs = *t->devs->ttm_dev->funcs;
+	t->vram = alloc_pages(GFP_KERNEL, get_order(BO_SIZE));
+	KUNIT_ASSERT_NOT_NULL(test, t->vram);
+	ttm_mmap_vram = t;
+	for (i = 0; i < BO_SIZE / PAGE_SIZE; i++) {
+		first = page_address(pfn_to_page(ttm_mmap_vram_pfn(i)));
+		*first = i;
+	}
+	funcs->io_mem_reserve = ttm_mmap_io_mem_reserve;
+	funcs->io_mem_pfn = ttm_mmap_io_mem_pfn;
+	t->devs->ttm_dev->funcs = funcs;
+
+	/* Now that there is a range, it has a say in where it is mapped. */
+	vm_munmap(t->shared, BO_SIZE);
+	t->shared = ttm_mmap_map(test, t->dmabuf->file);
+}
+
+/* Runs are found in device memory with gaps, wherever the fault was. */
+static void ttm_mmap_vram_runs(struct kunit *test)
+{
+	struct ttm_mmap_test *t = test->priv;
+	unsigned long size;
+	pgoff_t i;
+
+	ttm_mmap_make_vram(test);
+	for (i = BO_SIZE / PAGE_SIZE; i-- > 0; ) {
+		KUNIT_EXPECT_EQ(test, ttm_mmap_read(test, t->shared +
+						    i * PAGE_SIZE), i);
+		KUNIT_EXPECT_EQ(test, ttm_mmap_read(test, t->native +
+						    i * PAGE_SIZE), i);
+	}
+	if (IS_ENABLED(CONFIG_ARCH_SUPPORTS_PMD_PFNMAP)) {
+		/* The only leaf that is aligned and contiguous. */
+		size = ttm_mmap_leaf_size(test, t->shared +
+					  VRAM_SHIFT * PAGE_SIZE);
+		KUNIT_EXPECT_EQ(test, size, PMD_SIZE);
+		size = ttm_mmap_leaf_size(test, t->shared);
+		KUNIT_EXPECT_EQ(test, size, PAGE_SIZE);
+		size = ttm_mmap_leaf_size(test, t->shared +
+					  VRAM_RUN * PAGE_SIZE);
+		KUNIT_EXPECT_EQ(test, size, PAGE_SIZE);
+	}
+	ttm_mmap_unmap(t);
+}
+
+static bool ttm_mmap_mapped(unsigned long addr)
+{
+	struct follow_pfnmap_args args = { .address = addr };
+	bool mapped;
+
+	mmap_read_lock(current->mm);
+	args.vma = vma_lookup(current->mm, addr);
+	mapped = !follow_pfnmap_start(&args);
+	if (mapped)
+		follow_pfnmap_end(&args);
+	mmap_read_unlock(current->mm);
+	return mapped;
+}
+
+static vm_fault_t ttm_mmap_driver_fault(struct vm_fault *vmf)
+{
+	struct ttm_buffer_object *bo = vmf->vma->vm_private_data;
+	vm_fault_t ret = ttm_bo_vm_reserve(bo, vmf);
+
+	if (ret)
+		return ret;
+	ret = ttm_bo_vm_fault_reserved(vmf, vmf->vma->vm_page_prot,
+				       TTM_BO_VM_NUM_PREFAULT);
+	if (ret == VM_FAULT_RETRY && !(vmf->flags & FAULT_FLAG_RETRY_NOWAIT))
+		return ret;
+	dma_resv_unlock(bo->base.resv);
+	return ret;
+}
+
+static vm_fault_t ttm_mmap_driver_mkwrite(struct vm_fault *vmf)
+{
+	return 0;
+}
+
+static const struct vm_operations_struct ttm_mmap_driver_vm_ops = {
+	.fault = ttm_mmap_driver_fault,
+	.open = ttm_bo_vm_open,
+	.close = ttm_bo_vm_close,
+};
+
+static const struct vm_operations_struct ttm_mmap_tracking_vm_ops = {
+	.fault = ttm_mmap_driver_fault,
+	.pfn_mkwrite = ttm_mmap_driver_mkwrite,
+	.open = ttm_bo_vm_open,
+	.close = ttm_bo_vm_close,
+};
+
+/* A driver's handler gets the pages that it named, not those before the fault. */
+static void ttm_mmap_driver_forward(struct kunit *test)
+{
+	struct ttm_mmap_test *t = test->priv;
+	const unsigned long at = (VRAM_RUN + 40) * PAGE_SIZE;
+
+	vm_munmap(t->native, BO_SIZE);
+	t->vm_ops = &ttm_mmap_driver_vm_ops;
+	t->native = ttm_mmap_map(test, t->file);
+	ttm_mmap_make_vram(test);
+	KUNIT_EXPECT_EQ(test, ttm_mmap_read(test, t->native + at),
+			VRAM_RUN + 40);
+	KUNIT_EXPECT_FALSE(test, ttm_mmap_mapped(t->native + at - PAGE_SIZE));
+	KUNIT_EXPECT_TRUE(test, ttm_mmap_mapped(t->native + at + PAGE_SIZE));
+	ttm_mmap_unmap(t);
+}
+
+/* One that tracks writes gets small leaves, one that does not gets large ones. */
+static void ttm_mmap_driver_small(struct kunit *test)
+{
+	struct ttm_mmap_test *t = test->priv;
+	const unsigned long large = VRAM_SHIFT * PAGE_SIZE;
+	unsigned long space, at;
+
+	ttm_mmap_make_vram(test);
+	vm_munmap(t->native, BO_SIZE);
+	for (unsigned int i = 0; i < 2; i++) {
+		t->vm_ops = i ? &ttm_mmap_tracking_vm_ops :
+				&ttm_mmap_driver_vm_ops;
+		/* An address that suits the large leaf. */
+		space = vm_mmap(NULL, 0, BO_SIZE + PMD_SIZE, PROT_NONE,
+				MAP_PRIVATE | MAP_ANONYMOUS, 0);
+		KUNIT_ASSERT_FALSE(test, IS_ERR_VALUE(space));
+		at = ALIGN(space + large, PMD_SIZE) - large;
+		t->native = vm_mmap(t->file, at, BO_SIZE, PROT_READ,
+				    MAP_SHARED | MAP_FIXED, 0);
+		KUNIT_EXPECT_EQ(test, t->native, at);
+		if (IS_ENABLED(CONFIG_ARCH_SUPPORTS_PMD_PFNMAP))
+			KUNIT_EXPECT_EQ(test, ttm_mmap_leaf_size(test, at +
+								 large),
+					i ? PAGE_SIZE : PMD_SIZE);
+		vm_munmap(space, BO_SIZE + PMD_SIZE);
+	}
+	ttm_mmap_unmap(t);
+}
+
 static struct kunit_case ttm_mmap_cases[] = {
 	KUNIT_CASE(ttm_mmap_same_bytes),
 	KUNIT_CASE(ttm_mmap_unmap_virtual),
 	KUNIT_CASE(ttm_mmap_large_leaf),
 	KUNIT_CASE(ttm_mmap_unplugged),
+	KUNIT_CASE(ttm_mmap_swapped),
+	KUNIT_CASE(ttm_mmap_vram_runs),
+	KUNIT_CASE(ttm_mmap_driver_forward),
+	KUNIT_CASE(ttm_mmap_driver_small),
 	{}
 };
 

@@ -60,15 +60,6 @@ static uint32_t alloc_vram(uint64_t size)
 	return alloc.handle;
 }
 
-static uint32_t alloc_dumb(uint64_t size)
-{
-	struct drm_mode_create_dumb dumb = { .width = 1024, .height = size / 4096, .bpp = 32 };
-
-	do_ioctl(drm, DRM_IOCTL_MODE_CREATE_DUMB, &dumb);
-	igt_assert_eq_u64(dumb.size, size);
-	return dumb.handle;
-}
-
 static void assert_caching(const char *where, unsigned int seen, unsigned int any_one_of)
 {
 	igt_assert_f(seen && !(seen & ~any_one_of) && !(seen & (seen - 1)),
@@ -113,7 +104,7 @@ static void alike_vram(void)
 
 static void alike_system(void)
 {
-	uint32_t handle = alloc_dumb(SIZE);
+	uint32_t handle = drm_create_dumb(drm, SIZE);
 
 	assert_alike(handle, PTDUMP_WB);
 	drm_close_handle(drm, handle);

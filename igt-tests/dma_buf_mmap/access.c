@@ -173,6 +173,22 @@ void dbm_munmap(void *addr, size_t length)
 	igt_assert_eq(munmap(addr, length), 0);
 }
 
+long dbm_count_buffers(void)
+{
+	char path[256], line[256];
+	long count = -1;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/dma_buf/bufinfo", igt_debugfs_mount());
+	f = fopen(path, "r");
+	igt_require_f(f, "%s: %s\n", path, strerror(errno));
+	while (fgets(line, sizeof(line), f))
+		sscanf(line, "Total %ld objects", &count);
+	fclose(f);
+	igt_assert(count >= 0);
+	return count;
+}
+
 void *dbm_shared(size_t length)
 {
 	void *p = mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);

@@ -53,6 +53,9 @@ void *dbm_mmap(int fd, size_t length, int prot, off_t offset);
 void dbm_mmap_err(int fd, size_t length, int prot, int flags, off_t offset, int error);
 void dbm_munmap(void *addr, size_t length);
 
+/* How many dma-bufs there are in the system, as debugfs says. */
+long dbm_count_buffers(void);
+
 /* Memory shared with forked children, zeroed. */
 void *dbm_shared(size_t length);
 /* Wait until *@flag is at least @value; fails after @ms milliseconds. */

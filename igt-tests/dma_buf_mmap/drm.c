@@ -52,6 +52,15 @@ int drm_map_dumb(int drm, uint32_t handle, uint64_t *offset)
 	return 0;
 }
 
+uint32_t drm_create_dumb(int drm, uint64_t size)
+{
+	struct drm_mode_create_dumb dumb = { .width = 1024, .height = size / 4096, .bpp = 32 };
+
+	do_ioctl(drm, DRM_IOCTL_MODE_CREATE_DUMB, &dumb);
+	igt_assert_eq_u64(dumb.size, size);
+	return dumb.handle;
+}
+
 void drm_close_handle(int drm, uint32_t handle)
 {
 	struct drm_gem_close close = { .handle = handle };

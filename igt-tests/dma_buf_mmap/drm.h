@@ -13,6 +13,8 @@ int drm_open_by_name(const char *driver);
 int drm_import(int drm, int dmabuf, uint32_t *handle);
 int drm_map_dumb(int drm, uint32_t handle, uint64_t *offset);
 
+/* A dumb buffer of that size, a multiple of 4 KiB. */
+uint32_t drm_create_dumb(int drm, uint64_t size);
 void drm_close_handle(int drm, uint32_t handle);
 /* A read-write dma-buf of the object. */
 int drm_export(int drm, uint32_t handle);

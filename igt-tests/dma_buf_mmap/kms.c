@@ -89,7 +89,7 @@ static int crc_open(const struct kms *kms, const char *file, int flags)
 
 uint32_t kms_crc(const struct kms *kms)
 {
-	const char source[] = "auto";
+	static const char source[] = "auto";
 	uint32_t crc = 0, frame = 0;
 	uint64_t now = 0, ns;
 	char line[64];

@@ -10,9 +10,10 @@
 #include "dma_buf_mmap/access.h"
 #include "dma_buf_mmap/vfio.h"
 
-#define BAR 2
-#define IVSHMEM_VENDOR 0x1af4
-#define IVSHMEM_DEVICE 0x1110
+/* Devices of QEMU: ivshmem-plain and e1000e */
+static const struct kind {
+	unsigned int vendor, device, bar;
+} ivshmem = { 0x1af4, 0x1110, 2 }, e1000e = { 0x8086, 0x10d3, 0 };
 
 static void sysfs_path(char *path, size_t n, const char *bdf, const char *file)
 {
@@ -48,37 +49,38 @@ static unsigned long read_id(const char *bdf, const char *file)
 	return id;
 }
 
-static uint64_t bar_size(const char *bdf)
+static uint64_t bar_size(const char *bdf, unsigned int bar)
 {
 	unsigned long long start = 0, end = 0, flags;
+	unsigned int lines = 0;
 	char path[256];
-	int lines = 0;
 	FILE *f;
 
 	sysfs_path(path, sizeof(path), bdf, "resource");
 	f = fopen(path, "r");
 	if (!f)
 		return 0;
-	while (lines <= BAR && fscanf(f, "%llx %llx %llx", &start, &end, &flags) == 3)
+	while (lines <= bar && fscanf(f, "%llx %llx %llx", &start, &end, &flags) == 3)
 		lines++;
 	fclose(f);
-	return lines > BAR && end > start ? end - start + 1 : 0;
+	return lines > bar && end > start ? end - start + 1 : 0;
 }
 
-static bool find(struct vfio_dev *dev, uint64_t min, uint64_t max)
+static bool find(struct vfio_dev *dev, const struct kind *kind, uint64_t min, uint64_t max)
 {
 	DIR *dir = opendir("/sys/bus/pci/devices");
 	struct dirent *entry;
 
 	dev->size = 0;
+	dev->index = kind->bar;
 	while (dir && (entry = readdir(dir))) {
 		const char *bdf = entry->d_name;
 		uint64_t size;
 
-		if (read_id(bdf, "vendor") != IVSHMEM_VENDOR ||
-		    read_id(bdf, "device") != IVSHMEM_DEVICE)
+		if (read_id(bdf, "vendor") != kind->vendor ||
+		    read_id(bdf, "device") != kind->device)
 			continue;
-		size = bar_size(bdf);
+		size = bar_size(bdf, kind->bar);
 		if (size < min || size >= max || (dev->size && size >= dev->size))
 			continue;
 		dev->size = size;
@@ -126,15 +128,12 @@ void vfio_unbind(const struct vfio_dev *dev)
 	igt_assert_eq(write_file("/sys/bus/pci/drivers/vfio-pci/unbind", dev->bdf), 0);
 }
 
-void vfio_require(struct vfio_dev *dev, uint64_t min, uint64_t max)
+static void require_vfio_pci(struct vfio_dev *dev)
 {
 	char path[256];
 
 	dev->fd = -1;
 	dev->iommufd = -1;
-	igt_require_f(find(dev, min, max),
-		      "there is no ivshmem-plain device with a BAR of at least %" PRIu64 " MiB\n",
-		      min / SZ_1M);
 	igt_require_f(!access("/sys/bus/pci/drivers/vfio-pci", F_OK),
 		      "the driver vfio-pci is not there\n");
 	igt_require_f(!access("/dev/iommu", R_OK | W_OK), "/dev/iommu cannot be opened: %s\n",
@@ -142,6 +141,20 @@ void vfio_require(struct vfio_dev *dev, uint64_t min, uint64_t max)
 	vfio_bind(dev);
 	igt_require_f(cdev_path(dev, path, sizeof(path)),
 		      "vfio-pci does not take %s, or has no character device for it\n", dev->bdf);
+}
+
+void vfio_require(struct vfio_dev *dev, uint64_t min, uint64_t max)
+{
+	igt_require_f(find(dev, &ivshmem, min, max),
+		      "there is no ivshmem-plain device with a BAR of at least %" PRIu64 " MiB\n",
+		      min / SZ_1M);
+	require_vfio_pci(dev);
+}
+
+void vfio_require_power(struct vfio_dev *dev)
+{
+	igt_require_f(find(dev, &e1000e, SZ_4K, SZ_1G), "there is no e1000e device\n");
+	require_vfio_pci(dev);
 }
 
 static struct vfio_region_info region(const struct vfio_dev *dev, unsigned int index)
@@ -170,8 +183,8 @@ void vfio_open(struct vfio_dev *dev)
 	do_ioctl(dev->fd, VFIO_DEVICE_GET_INFO, &info);
 	dev->has_reset = info.flags & VFIO_DEVICE_FLAGS_RESET;
 	dev->config = region(dev, VFIO_PCI_CONFIG_REGION_INDEX).offset;
-	dev->bar = region(dev, VFIO_PCI_BAR0_REGION_INDEX + BAR).offset;
-	igt_assert_eq_u64(region(dev, VFIO_PCI_BAR0_REGION_INDEX + BAR).size, dev->size);
+	dev->bar = region(dev, VFIO_PCI_BAR0_REGION_INDEX + dev->index).offset;
+	igt_assert_eq_u64(region(dev, VFIO_PCI_BAR0_REGION_INDEX + dev->index).size, dev->size);
 	vfio_set_decode(dev, true);
 }
 
@@ -216,7 +229,7 @@ int __vfio_export(const struct vfio_dev *dev, const struct vfio_region_dma_range
 	feature->argsz = n;
 	feature->flags = VFIO_DEVICE_FEATURE_GET | VFIO_DEVICE_FEATURE_DMA_BUF;
 	get = (void *)feature->data;
-	get->region_index = VFIO_PCI_BAR0_REGION_INDEX + BAR;
+	get->region_index = VFIO_PCI_BAR0_REGION_INDEX + dev->index;
 	get->open_flags = open_flags;
 	get->nr_ranges = count;
 	memcpy(get->dma_ranges, ranges, count * sizeof(*ranges));

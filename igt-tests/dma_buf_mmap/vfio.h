@@ -10,14 +10,15 @@
 #include <linux/vfio.h>
 
 /*
- * A PCI device whose 64-bit BAR 2 is memory (QEMU's ivshmem-plain), on
- * vfio-pci through its character device and iommufd.
+ * A BAR of a PCI device on vfio-pci, through its character device and iommufd.
  *
- * The first word of every page belongs to the host (its prefill), the last
- * MiB to the words that the host verifies; tests write elsewhere.
+ * Of ivshmem-plain it is the 64-bit BAR 2, which is memory. The first word of
+ * every page belongs to the host (its prefill), the last MiB to the words that
+ * the host verifies; tests write elsewhere.
  */
 struct vfio_dev {
 	char bdf[16];
+	unsigned int index;	/* of the BAR */
 	int iommufd;
 	int fd;
 	uint64_t config;	/* offset of config space on @fd */
@@ -35,6 +36,8 @@ struct vfio_dev {
  * hold the device open, and to unbind it would then wait for ever.
  */
 void vfio_require(struct vfio_dev *dev, uint64_t min, uint64_t max);
+/* The same for a device with registers in its BAR that can be sent to D3hot. */
+void vfio_require_power(struct vfio_dev *dev);
 /* Open it; memory decode is on afterwards. */
 void vfio_open(struct vfio_dev *dev);
 void vfio_close(struct vfio_dev *dev);

@@ -14,7 +14,7 @@ help: ## this list
 	@sed -n 's/^## /  /p' $(firstword $(MAKEFILE_LIST))
 
 run: setup ## the demonstration, one line per claim; CMD='...' runs a shell line in the guest instead
-	$(S)run $(if $(CMD),'$(subst ','\'',$(CMD))')
+	$(S)run $(if $(CMD),'$(subst ','\'',$(value CMD))')
 
 shell: setup ## a shell in the guest with the devices present
 	$(S)run -i

@@ -4,7 +4,7 @@
 
 TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/dmabuf-mmap
-OUT=$TOP/out
+OUT=${OUT:-$TOP/out}
 export CCACHE_DIR=$CACHE/ccache CCACHE_MAXSIZE=${CCACHE_MAXSIZE:-10G}
 JOBS=${JOBS:-$(($(nproc) + 1))}
 : "$OUT" "$JOBS"
@@ -15,7 +15,11 @@ unset MAKEFLAGS
 say() { echo "$*" >&2; }
 die() { say "${0##*/}: $*"; exit 1; }
 
-[ -z "${V:-}" ] || set -x
+# The trace must not end up in what scripts capture of a command's errors.
+if [ -n "${V:-}" ]; then
+	exec {BASH_XTRACEFD}>&2
+	set -x
+fi
 
 mkdir -p "$CACHE" "$CCACHE_DIR" 2>/dev/null || die "cannot write to $CACHE: set XDG_CACHE_HOME to a directory you own"
 
@@ -58,9 +62,9 @@ overlay_files() {
 		! -name '*~' ! -name '*.orig' ! -name '*.rej' ! -name '.*' 2>/dev/null | LC_ALL=C sort)
 }
 
-# The patches for Linux $1 in order, those for that version alone first; without $1 all that there are.
+# The patches for Linux VERSION in order, those for that version alone first; "*": all that there are.
 patch_files() {
-	find "$TOP/patches" -mindepth 2 -path "*/${1:-*}/*.patch" | LC_ALL=C sort
+	find "$TOP/patches" -mindepth 2 -path "*/$1/*.patch" | LC_ALL=C sort
 	find "$TOP/patches" -maxdepth 1 -name '*.patch' | LC_ALL=C sort
 }
 
@@ -68,7 +72,7 @@ patch_files() {
 hash_files() { xargs -r -d '\n' sha256sum | sha256sum | cut -c1-16; }
 
 # Hash of everything we add to a kernel tree.
-ours_hash() { cd "$TOP" && { overlay_files; patch_files | sed "s|^$TOP/||"; } | hash_files; }
+ours_hash() { cd "$TOP" && { overlay_files; patch_files '*' | sed "s|^$TOP/||"; } | hash_files; }
 
 # The Debian mirror that this machine's apt uses.
 debian_mirror() {

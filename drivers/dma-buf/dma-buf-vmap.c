@@ -15,7 +15,7 @@
  * SDM volume 3, "Propagation of Paging-Structure Changes to Multiple
  * Processors"), and PTEs are written in one piece there.  Where an entry has to
  * be invalid in between, as on arm64, such an access would be an oops; there the
- * buffer cannot be mapped.
+ * buffer cannot be mapped (CONFIG_DMABUF_MMAP_VMAP).
  */
 #include <linux/dma-buf.h>
 #include <linux/dma-buf-mmap.h>
@@ -178,7 +178,7 @@ static bool dma_buf_vmap_fatal(int err)
  * dma_buf_vmap() for exporters without a vmap op of their own.  Returns 0 also
  * while the buffer is revoked for a while; -EACCES if no CPU may map it or it was
  * opened read-only, as importers write when they please; -EPERM if the caching
- * cannot be had; -ENODEV if it is revoked for good; -E2BIG; -EOPNOTSUPP.
+ * cannot be had; -ENODEV if it is revoked for good; -E2BIG.
  */
 int dma_buf_vmap_core(struct dma_buf *dmabuf, struct iosys_map *map)
 {
@@ -190,9 +190,6 @@ int dma_buf_vmap_core(struct dma_buf *dmabuf, struct iosys_map *map)
 
 	dma_resv_assert_held(dmabuf->resv);
 
-	/* KMSAN would want shadow for device memory. */
-	if (!IS_ENABLED(CONFIG_X86_64) || IS_ENABLED(CONFIG_KMSAN))
-		return -EOPNOTSUPP;
 	if (dmabuf->size > DMA_BUF_VMAP_MAX)
 		return -E2BIG;
 	if (!(dmabuf->file->f_mode & FMODE_WRITE))

@@ -532,7 +532,7 @@ static void st_vmap(struct kunit *test)
 	unsigned int i;
 
 	st_export(test, NR_PAGES * PAGE_SIZE, O_RDWR);
-	if (!IS_ENABLED(CONFIG_X86_64)) {
+	if (!IS_ENABLED(CONFIG_DMABUF_MMAP_VMAP)) {
 		KUNIT_EXPECT_EQ(test, -EOPNOTSUPP,
 				dma_buf_vmap_unlocked(t->dmabuf, &map));
 		return;
@@ -569,8 +569,8 @@ static void st_vmap_revoked(struct kunit *test)
 	struct st_test *t = test->priv;
 	struct iosys_map map;
 
-	if (!IS_ENABLED(CONFIG_X86_64))
-		kunit_skip(test, "no vmap on this architecture");
+	if (!IS_ENABLED(CONFIG_DMABUF_MMAP_VMAP))
+		kunit_skip(test, "no vmap in this configuration");
 
 	st_export(test, NR_PAGES * PAGE_SIZE, O_RDWR);
 	st_set_err(t, -ENODEV);
@@ -594,7 +594,7 @@ static void st_vmap_readonly(struct kunit *test)
 	struct iosys_map map;
 
 	st_export(test, NR_PAGES * PAGE_SIZE, O_RDONLY);
-	KUNIT_EXPECT_EQ(test, IS_ENABLED(CONFIG_X86_64) ? -EACCES : -EOPNOTSUPP,
+	KUNIT_EXPECT_EQ(test, IS_ENABLED(CONFIG_DMABUF_MMAP_VMAP) ? -EACCES : -EOPNOTSUPP,
 			dma_buf_vmap_unlocked(t->dmabuf, &map));
 }
 
@@ -604,8 +604,8 @@ static void st_vmap_wrong_caching(struct kunit *test)
 	struct st_test *t = test->priv;
 	struct iosys_map map;
 
-	if (!IS_ENABLED(CONFIG_X86_64))
-		kunit_skip(test, "no vmap on this architecture");
+	if (!IS_ENABLED(CONFIG_DMABUF_MMAP_VMAP))
+		kunit_skip(test, "no vmap in this configuration");
 
 	st_export(test, NR_PAGES * PAGE_SIZE, O_RDWR);
 	t->exp->caching = DMA_BUF_WRITE_COMBINED;

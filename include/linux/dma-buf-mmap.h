@@ -169,9 +169,6 @@ struct dma_buf_mmap_source {
 #ifdef CONFIG_MMU
 int dma_buf_leaf_prot(const struct dma_buf_range *range, unsigned long pfn,
 		      unsigned long nr, pgprot_t *prot);
-void dma_buf_vmap_revoke(struct dma_buf *dmabuf);
-int dma_buf_vmap_core(struct dma_buf *dmabuf, struct iosys_map *map);
-void dma_buf_vunmap_core(struct dma_buf *dmabuf);
 void dma_buf_mmap_init(struct dma_buf *dmabuf,
 		       const struct dma_buf_export_info *exp_info);
 unsigned long dma_buf_mmap_unmapped_area(struct file *file, unsigned long addr,
@@ -184,16 +181,6 @@ int dma_buf_mmap_vma(struct dma_buf *dmabuf, struct vm_area_struct *vma,
 #else
 static inline void dma_buf_mmap_init(struct dma_buf *dmabuf,
 				     const struct dma_buf_export_info *exp_info)
-{
-}
-
-static inline int dma_buf_vmap_core(struct dma_buf *dmabuf,
-				    struct iosys_map *map)
-{
-	return -EINVAL;
-}
-
-static inline void dma_buf_vunmap_core(struct dma_buf *dmabuf)
 {
 }
 
@@ -216,8 +203,31 @@ static inline int dma_buf_mmap_vma(struct dma_buf *dmabuf,
 }
 #endif
 
+#ifdef CONFIG_DMABUF_MMAP_VMAP
+void dma_buf_vmap_revoke(struct dma_buf *dmabuf);
+int dma_buf_vmap_core(struct dma_buf *dmabuf, struct iosys_map *map);
+void dma_buf_vunmap_core(struct dma_buf *dmabuf);
 /* For exporters that revoke for a while */
 void dma_buf_vmap_restore(struct dma_buf *dmabuf);
+#else
+static inline void dma_buf_vmap_revoke(struct dma_buf *dmabuf)
+{
+}
+
+static inline int dma_buf_vmap_core(struct dma_buf *dmabuf,
+				    struct iosys_map *map)
+{
+	return -EOPNOTSUPP;
+}
+
+static inline void dma_buf_vunmap_core(struct dma_buf *dmabuf)
+{
+}
+
+static inline void dma_buf_vmap_restore(struct dma_buf *dmabuf)
+{
+}
+#endif
 
 /* For exporters whose VMAs have vm_ops of their own */
 vm_fault_t dma_buf_range_error(int err);

@@ -337,8 +337,6 @@ int igt_main()
 		igt_require_f(fail_nth >= 0,
 			      "the kernel fails no allocations on demand (CONFIG_FAULT_INJECTION)\n");
 		igt_install_exit_handler(restore);
-		/* what the kernel says of a fault that found no memory and is tried again */
-		igt_emit_ignore_dmesg_regex("Huh VM_FAULT_OOM leaked|pagefault_out_of_memory: ");
 		fail_all(true);
 		dbm_catch_signals();
 	}

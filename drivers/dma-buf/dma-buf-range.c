@@ -62,17 +62,17 @@ EXPORT_SYMBOL_NS_GPL(dma_buf_range_window, "DMA_BUF");
 void dma_buf_range_from_pages(struct page **pages, unsigned long nr_pages,
 			      struct dma_buf_range *range)
 {
-	const unsigned long pfn = page_to_pfn(pages[range->start]);
 	const pgoff_t pgoff = range->start;
+	struct page *page = pages[pgoff];
+	const unsigned long pfn = page_to_pfn(page);
 	pgoff_t start = pgoff, next = pgoff + 1;
 	pgoff_t first, end;
 
+	/* The window is within one section: struct pages are as far apart as pfns. */
 	dma_buf_range_window(pfn, pgoff, nr_pages, &first, &end);
-	while (start > first && pages[start - 1] &&
-	       page_to_pfn(pages[start - 1]) == pfn - (pgoff - start) - 1)
+	while (start > first && pages[start - 1] == page - (pgoff - start) - 1)
 		start--;
-	while (next < end && pages[next] &&
-	       page_to_pfn(pages[next]) == pfn + (next - pgoff))
+	while (next < end && pages[next] == page + (next - pgoff))
 		next++;
 
 	range->start = start;
@@ -211,22 +211,57 @@ static void dma_buf_insert_around(struct vm_fault *vmf, pgoff_t pgoff,
 }
 
 /*
- * The window of PTEs around @pgoff: @around pages, aligned unless they are to
- * follow the fault, cut to what the page table, the VMA and the buffer have.
+ * How many pages to map from @addr on, which is aligned to @around of them: four
+ * times as many as seem to be mapped right before it, so that it takes few faults to
+ * go through a page table in sequence, while a random access maps little.
+ */
+static unsigned int dma_buf_grow_window(struct vm_fault *vmf,
+					unsigned long addr, unsigned int around)
+{
+	const unsigned int index = pte_index(addr);
+	unsigned int grown = around;
+	pte_t *table;
+
+	if (vmf->vma->vm_flags & VM_SEQ_READ)
+		return PTRS_PER_PTE;
+	if (index < around)
+		return around;
+
+	/* A zap may take them away meanwhile: it is but a guess. */
+	table = pte_offset_map(vmf->pmd, addr & PMD_MASK);
+	if (!table)
+		return around;
+	if (!pte_none(ptep_get(table + index - 1)) &&
+	    !pte_none(ptep_get(table + index - grown))) {
+		while (2 * grown <= index &&
+		       !pte_none(ptep_get(table + index - 2 * grown)))
+			grown *= 2;
+		grown *= 4;
+	}
+	pte_unmap(table);
+
+	return grown;
+}
+
+/*
+ * The window of PTEs around @pgoff: @around pages, aligned and growing unless they
+ * are to follow the fault, cut to what the page table, the VMA and the buffer have.
  */
 static void dma_buf_fault_window(struct vm_fault *vmf, pgoff_t pgoff,
 				 const struct dma_buf_mmap_source *src,
 				 unsigned int around, pgoff_t *first,
 				 pgoff_t *end)
 {
-	const unsigned long size = (unsigned long)around << PAGE_SHIFT;
 	const unsigned long addr = vmf->address;
 	const unsigned long table = ALIGN_DOWN(addr, PMD_SIZE);
 	unsigned long start = addr, stop;
 
-	if (!src->forward)
-		start = addr - addr % size;
-	stop = min(start + size - 1, table + PMD_SIZE - 1);
+	if (!src->forward && around > 1) {
+		start -= addr % ((unsigned long)around << PAGE_SHIFT);
+		around = dma_buf_grow_window(vmf, start, around);
+	}
+	stop = min(start + ((unsigned long)around << PAGE_SHIFT) - 1,
+		   table + PMD_SIZE - 1);
 	stop = min(stop, vmf->vma->vm_end - 1);
 	start = max3(start, table, vmf->vma->vm_start);
 
@@ -282,21 +317,21 @@ vm_fault_t dma_buf_mmap_insert(struct vm_fault *vmf, unsigned int order,
 	if (err)
 		return dma_buf_range_error(err);
 
-	if (order || (!src->small && dma_buf_large_untried(vmf)))
+	if (order || (!src->small && dma_buf_large_untried(vmf))) {
 		ret = dma_buf_insert_large(vmf, order ?: PMD_ORDER, pgoff,
 					   &range, prot);
-	else
-		ret = VM_FAULT_FALLBACK;
-
-	if (!order && ret == VM_FAULT_FALLBACK) {
-		dma_buf_fault_window(vmf, pgoff, src, around, &first, &end);
-		ret = dma_buf_insert_ptes(vmf, pgoff, first, end, &range, prot);
+		if (order || ret != VM_FAULT_FALLBACK)
+			goto put_range;
 	}
+
+	dma_buf_fault_window(vmf, pgoff, src, around, &first, &end);
+	ret = dma_buf_insert_ptes(vmf, pgoff, first, end, &range, prot);
+put_range:
 
 	if (src->ops->put_range)
 		src->ops->put_range(src->priv, &range);
 
-	if (ret == VM_FAULT_NOPAGE) {
+	if (ret == VM_FAULT_NOPAGE && first < end) {
 		dma_buf_insert_around(vmf, pgoff, first,
 				      min(end, range.start), src, prot);
 		dma_buf_insert_around(vmf, pgoff,

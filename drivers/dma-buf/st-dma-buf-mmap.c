@@ -482,6 +482,60 @@ static void st_large_leaf(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, size, PAGE_SIZE);
 }
 
+static bool st_mapped(unsigned long addr)
+{
+	struct follow_pfnmap_args args = { .address = addr };
+	bool mapped;
+
+	mmap_read_lock(current->mm);
+	args.vma = vma_lookup(current->mm, addr);
+	mapped = !follow_pfnmap_start(&args);
+	if (mapped)
+		follow_pfnmap_end(&args);
+	mmap_read_unlock(current->mm);
+	return mapped;
+}
+
+/* Little is mapped around one access, much in front of an access in sequence. */
+static void st_window(struct kunit *test)
+{
+	struct st_test *t = test->priv;
+	struct st_exporter *exp = t->exp;
+	const unsigned int nr = PMD_SIZE / PAGE_SIZE;
+	unsigned int i;
+	u64 *first;
+
+	exp->large_order = PMD_SHIFT - PAGE_SHIFT;
+	exp->large = alloc_pages(GFP_KERNEL, exp->large_order);
+	KUNIT_ASSERT_NOT_NULL(test, exp->large);
+	for (i = 0; i < nr; i++) {
+		first = page_address(exp->large + i);
+		*first = MARK(i);
+	}
+	st_export(test, PMD_SIZE, O_RDWR);
+
+	/* An address at which only small leaves fit. */
+	t->len = 3 * PMD_SIZE;
+	t->addr = vm_mmap(NULL, 0, t->len, PROT_NONE,
+			  MAP_PRIVATE | MAP_ANONYMOUS, 0);
+	KUNIT_ASSERT_FALSE(test, IS_ERR_VALUE(t->addr));
+	t->addr = ALIGN(t->addr, PMD_SIZE) + PAGE_SIZE;
+	KUNIT_ASSERT_EQ(test, t->addr,
+			vm_mmap(t->dmabuf->file, t->addr, PMD_SIZE, PROT_READ,
+				MAP_SHARED | MAP_FIXED, 0));
+
+	KUNIT_EXPECT_EQ(test, MARK(300), st_read(t->addr + 300 * PAGE_SIZE));
+	KUNIT_EXPECT_FALSE(test, st_mapped(t->addr + 284 * PAGE_SIZE));
+	KUNIT_EXPECT_FALSE(test, st_mapped(t->addr + 316 * PAGE_SIZE));
+	exp->gets = 0;
+	for (i = 0; i < 280; i++)
+		KUNIT_EXPECT_EQ(test, MARK(i), st_read(t->addr + i * PAGE_SIZE));
+	KUNIT_EXPECT_LE(test, exp->gets, 6);
+	KUNIT_EXPECT_TRUE(test, st_mapped(t->addr + 340 * PAGE_SIZE));
+	for (; i < nr; i++)
+		KUNIT_EXPECT_EQ(test, MARK(i), st_read(t->addr + i * PAGE_SIZE));
+}
+
 /* A caching that the memory does not have is refused, not ignored. */
 static void st_wrong_caching(struct kunit *test)
 {
@@ -659,6 +713,7 @@ static struct kunit_case st_cases[] = {
 	KUNIT_CASE(st_fence),
 	KUNIT_CASE(st_lookup),
 	KUNIT_CASE(st_large_leaf),
+	KUNIT_CASE(st_window),
 	KUNIT_CASE(st_wrong_caching),
 	KUNIT_CASE(st_vmap),
 	KUNIT_CASE(st_vmap_revoked),

@@ -34,7 +34,7 @@ static int vfio_pci_dma_buf_get_range(void *data, pgoff_t pgoff, bool populate,
 				      struct dma_buf_range *range)
 {
 	struct vfio_pci_dma_buf *priv = data;
-	struct vfio_pci_dma_buf_run *run;
+	struct vfio_pci_dma_buf_run *run = priv->runs;
 
 	dma_resv_assert_held(priv->dmabuf->resv);
 
@@ -45,8 +45,9 @@ static int vfio_pci_dma_buf_get_range(void *data, pgoff_t pgoff, bool populate,
 	if (priv->revoked)
 		return -EAGAIN;
 
-	run = bsearch(&pgoff, priv->runs, priv->nr_runs, sizeof(*run),
-		      vfio_pci_dma_buf_cmp_run);
+	if (priv->nr_runs > 1)
+		run = bsearch(&pgoff, run, priv->nr_runs, sizeof(*run),
+			      vfio_pci_dma_buf_cmp_run);
 	if (WARN_ON_ONCE(!run))
 		return -EFAULT;
 

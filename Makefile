@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0
 # Thin: each target calls one script. Start with: make help
 .DEFAULT_GOAL := help
-.PHONY: help run shell check image kunit lint docs apply deb igt-dropin clean distclean-cache setup
+.PHONY: help run shell check bench image kunit lint docs apply deb igt-dropin clean distclean-cache setup
 
 CONFIG ?= perf
-export V QEMU ACCEL SMP MEM QEMU_ARGS KEEP
+export QUICK V QEMU ACCEL SMP MEM QEMU_ARGS KEEP
 export KSRC := $(if $(KSRC),$(abspath $(KSRC)))
 Q := $(if $(V),,@)
 S := $(Q)scripts/
@@ -21,6 +21,9 @@ shell: setup ## a shell in the guest with the devices present
 
 check: setup ## all checks and tests; ends with "N passed, N failed, N skipped"; CONFIG=kasan for that kernel
 	$(S)check
+
+bench: setup ## guest instructions of mapping, touching, zapping: stock and patched; QUICK=1 only patched
+	$(S)bench
 
 kunit: setup ## only the KUnit suites, on UML
 	$(S)kunit uml

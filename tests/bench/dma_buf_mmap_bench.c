@@ -49,7 +49,7 @@ static uint64_t ticks(void)
 
 static void figure(const char *name, double value)
 {
-	igt_info("FIGURE %s %.2f\n", name, value);
+	igt_info("FIGURE %s %.1f\n", name, value);
 }
 
 static long faults(void)

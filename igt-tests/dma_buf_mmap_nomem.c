@@ -2,7 +2,6 @@
 /* Copyright © 2026 dmabuf-mmap authors */
 #include <fcntl.h>
 #include <sys/mman.h>
-#include <sys/wait.h>
 
 #include "igt.h"
 #include "dma_buf_mmap/access.h"
@@ -29,9 +28,6 @@
  *
  * SUBTEST: split
  * Description: mprotect() of the middle of a mapping
- *
- * SUBTEST: fork
- * Description: fork() of a process with a mapping
  *
  * SUBTEST: read-mem
  * Description: Reading the mapping through /proc/self/mem
@@ -190,19 +186,6 @@ static int op_split(void)
 	return err;
 }
 
-static int op_fork(void)
-{
-	int status;
-	pid_t pid = fork();
-
-	if (pid < 0)
-		return errno;
-	if (!pid)
-		_exit(touch(p, size, 0));
-	igt_assert_eq(waitpid(pid, &status, 0), pid);
-	return WIFEXITED(status) ? WEXITSTATUS(status) : EFAULT;
-}
-
 static int op_read_mem(void)
 {
 	int mem = open("/proc/self/mem", O_RDONLY | O_CLOEXEC), err = 0;
@@ -319,7 +302,6 @@ static const struct {
 	{ "touch-order-0", "A fault is late, not fatal", op_touch, true, 0 },
 	{ "touch-order-9", "A fault is late, not fatal, for a large leaf too", op_touch, true, 9 },
 	{ "split", "mprotect() says ENOMEM", op_split, true, 0 },
-	{ "fork", "fork() says ENOMEM", op_fork, true, 0 },
 	{ "read-mem", "read() says ENOMEM", op_read_mem, true, 0 },
 	{ "lookup", "Looking up takes no memory of its own", op_lookup, false, 0 },
 	{ "move", "A move fails without harm", op_move, true, 0 },

@@ -69,14 +69,15 @@ EXPORT_SYMBOL_GPL(vmf_insert_pfn_pud);
 #endif /* CONFIG_TRANSPARENT_HUGEPAGE */
 
 /**
- * vmf_insert_pfns_prot - insert PTEs for consecutive pfns
+ * vmf_insert_pfns_prot - insert PTEs for many pfns
  * @vmf: the fault, from &vm_operations_struct.fault
  * @addr: user address of the first page
- * @pfn: first pfn
+ * @pfn: first pfn, if the pfns are consecutive
+ * @pages: else the pages
  * @nr: number of pages, at least 1; all lie in the VMA and in the page table
  *	that maps @vmf->address
- * @prot: page protection, used as it is: pfnmap_setup_cachemode() has been
- *	called for all @nr pages
+ * @prot: page protection, used as it is: the memory type of the pages is known to
+ *	go with it, see pfnmap_setup_cachemode()
  *
  * PTEs that are there already stay as they are.  The VMA is VM_PFNMAP and not a
  * COW mapping.
@@ -86,8 +87,8 @@ EXPORT_SYMBOL_GPL(vmf_insert_pfn_pud);
  * %VM_FAULT_OOM; %VM_FAULT_SIGBUS if the CPU must not map the pfns that way.
  */
 vm_fault_t vmf_insert_pfns_prot(struct vm_fault *vmf, unsigned long addr,
-				unsigned long pfn, unsigned long nr,
-				pgprot_t prot)
+				unsigned long pfn, struct page **pages,
+				unsigned long nr, pgprot_t prot)
 {
 	struct vm_area_struct *vma = vmf->vma;
 	struct mm_struct *mm = vma->vm_mm;
@@ -101,8 +102,9 @@ vm_fault_t vmf_insert_pfns_prot(struct vm_fault *vmf, unsigned long addr,
 	VM_WARN_ON_ONCE(pmd_index(addr) != pmd_index(vmf->address) ||
 			pmd_index(addr + nr * PAGE_SIZE - 1) != pmd_index(addr));
 
-	if (!pfn_modify_allowed(pfn, prot) ||
-	    !pfn_modify_allowed(pfn + nr - 1, prot))
+	/* RAM may always be mapped. */
+	if (!pages && (!pfn_modify_allowed(pfn, prot) ||
+		       !pfn_modify_allowed(pfn + nr - 1, prot)))
 		return VM_FAULT_SIGBUS;
 
 	if (pte_alloc(mm, vmf->pmd))
@@ -114,6 +116,8 @@ vm_fault_t vmf_insert_pfns_prot(struct vm_fault *vmf, unsigned long addr,
 
 	lazy_mmu_mode_enable();
 	for (pte = start; nr; nr--, pte++, pfn++, addr += PAGE_SIZE) {
+		if (pages)
+			pfn = page_to_pfn(*pages++);
 		if (!pte_none(ptep_get(pte)))
 			continue;
 		set_pte_at(mm, addr, pte, pte_mkspecial(pfn_pte(pfn, prot)));

@@ -47,12 +47,16 @@
 #include <linux/mm.h>
 #include <linux/pagemap.h>
 #include <linux/sched/mm.h>
+#include <linux/vmalloc.h>
 
 #define CREATE_TRACE_POINTS
 #include <trace/events/dma_buf_mmap.h>
 
 /* For exporters, which are the ones that know that they revoke. */
 EXPORT_TRACEPOINT_SYMBOL_GPL(dma_buf_mmap_revoke);
+
+/* How often a fault looks whether a contended lock is free: some microseconds. */
+#define DMA_BUF_FAULT_SPINS	256
 
 static const struct vm_operations_struct dma_buf_vm_ops;
 
@@ -70,6 +74,8 @@ static struct dma_buf_mmap_source dma_buf_mmap_source(struct dma_buf *dmabuf)
 	return (struct dma_buf_mmap_source) {
 		.ops = dmabuf->mmap.ops,
 		.priv = dmabuf->priv,
+		.resv = dmabuf->resv,
+		.dmabuf = dmabuf,
 		.offset = dmabuf->mmap.offset,
 		.nr_pages = dmabuf->size >> PAGE_SHIFT,
 	};
@@ -93,27 +99,26 @@ void dma_buf_mmap_zap(struct dma_buf *dmabuf)
 			    dmabuf->size >> PAGE_SHIFT, true);
 }
 
-static int dma_buf_wait_lock(struct dma_buf *dmabuf)
+static int dma_buf_wait_lock(const struct dma_buf_mmap_source *src)
 {
-	int err = dma_resv_lock_interruptible(dmabuf->resv, NULL);
+	int err = dma_resv_lock_interruptible(src->resv, NULL);
 
 	if (!err)
-		dma_resv_unlock(dmabuf->resv);
+		dma_resv_unlock(src->resv);
 	return err;
 }
 
-static int dma_buf_wait_fences(struct dma_buf *dmabuf)
+static int dma_buf_wait_fences(const struct dma_buf_mmap_source *src)
 {
-	long ret = dma_resv_wait_timeout(dmabuf->resv, DMA_RESV_USAGE_KERNEL,
+	long ret = dma_resv_wait_timeout(src->resv, DMA_RESV_USAGE_KERNEL,
 					 true, MAX_SCHEDULE_TIMEOUT);
 
 	return ret < 0 ? ret : 0;
 }
 
-static int dma_buf_wait_exporter(struct dma_buf *dmabuf)
+static int dma_buf_wait_exporter(const struct dma_buf_mmap_source *src)
 {
-	const struct dma_buf_mmap_ops *ops = dmabuf->mmap.ops;
-	int err = ops->wait ? ops->wait(dmabuf->priv) : -EIO;
+	int err = src->ops->wait ? src->ops->wait(src->priv) : -EIO;
 
 	/* Whoever waited and still has nothing must not be asked again. */
 	return err == -EAGAIN ? -EIO : err;
@@ -123,13 +128,14 @@ static int dma_buf_wait_exporter(struct dma_buf *dmabuf)
  * Wait with the reservation lock not held.  Returns 0 if the fault can go on, as
  * its locks were kept; otherwise what to return from the fault handler.
  */
-static vm_fault_t dma_buf_vm_wait(struct dma_buf *dmabuf, struct vm_fault *vmf,
-				  int (*wait)(struct dma_buf *dmabuf))
+static vm_fault_t dma_buf_fault_wait(const struct dma_buf_mmap_source *src,
+				     struct vm_fault *vmf,
+				     int (*wait)(const struct dma_buf_mmap_source *src))
 {
 	int err;
 
 	if (!fault_flag_allow_retry_first(vmf->flags)) {
-		err = wait(dmabuf);
+		err = wait(src);
 		return err ? dma_buf_range_error(err) : 0;
 	}
 
@@ -137,63 +143,117 @@ static vm_fault_t dma_buf_vm_wait(struct dma_buf *dmabuf, struct vm_fault *vmf,
 		return VM_FAULT_RETRY;
 
 	/* Without the lock the VMA may go, and with it the buffer. */
-	get_dma_buf(dmabuf);
+	if (src->dmabuf)
+		get_dma_buf(src->dmabuf);
+	else
+		src->get(src->priv);
 	release_fault_lock(vmf);
 	/* An error shows again in the fault that comes back. */
-	(void)wait(dmabuf);
-	dma_buf_put(dmabuf);
+	(void)wait(src);
+	if (src->dmabuf)
+		dma_buf_put(src->dmabuf);
+	else
+		src->put(src->priv);
 
 	return VM_FAULT_RETRY;
 }
 
+/*
+ * Another fault in the same buffer holds the lock for microseconds, which is less
+ * than it takes to drop the fault's locks, sleep and start over.
+ */
+static bool dma_buf_fault_trylock(struct dma_resv *resv)
+{
+	unsigned int spins;
+
+	for (spins = 0; spins < DMA_BUF_FAULT_SPINS; spins++) {
+		if (!dma_resv_is_locked(resv) && dma_resv_trylock(resv))
+			return true;
+		if (need_resched())
+			break;
+		cpu_relax();
+	}
+	return false;
+}
+
 /* Lock the buffer when it is idle. */
-static vm_fault_t dma_buf_vm_lock(struct dma_buf *dmabuf, struct vm_fault *vmf)
+static vm_fault_t dma_buf_fault_lock(const struct dma_buf_mmap_source *src,
+				     struct vm_fault *vmf)
 {
 	vm_fault_t ret;
 
 	for (;;) {
-		if (dma_resv_trylock(dmabuf->resv)) {
-			if (dma_resv_test_signaled(dmabuf->resv,
+		if (dma_buf_fault_trylock(src->resv)) {
+			if (dma_resv_test_signaled(src->resv,
 						   DMA_RESV_USAGE_KERNEL))
 				return 0;
-			dma_resv_unlock(dmabuf->resv);
-			ret = dma_buf_vm_wait(dmabuf, vmf, dma_buf_wait_fences);
+			dma_resv_unlock(src->resv);
+			trace_dma_buf_mmap_wait(vmf, "fence");
+			ret = dma_buf_fault_wait(src, vmf, dma_buf_wait_fences);
 		} else {
-			ret = dma_buf_vm_wait(dmabuf, vmf, dma_buf_wait_lock);
+			trace_dma_buf_mmap_wait(vmf, "lock");
+			ret = dma_buf_fault_wait(src, vmf, dma_buf_wait_lock);
 		}
 		if (ret)
 			return ret;
 	}
 }
 
-static vm_fault_t dma_buf_vm_any_fault(struct vm_fault *vmf, unsigned int order)
+/**
+ * dma_buf_mmap_fault - handle a fault
+ * @vmf: the fault; the VMA is VM_PFNMAP, not COW, and linked in the mapping space
+ *	that @src is zapped in
+ * @order: 0 in &vm_operations_struct.fault, else as given to huge_fault
+ * @src: the buffer
+ *
+ * For VMAs whose vm_ops are not the core's: locks the buffer, waits for what is in
+ * the way, and puts leaves in as a mapping through the dma-buf has them.
+ *
+ * Context: Process context, mmap_lock or VMA lock held, reservation lock not held.
+ * The lock is dropped as &vm_operations_struct.fault may.
+ *
+ * Return: what the fault handler has to return.
+ */
+vm_fault_t dma_buf_mmap_fault(struct vm_fault *vmf, unsigned int order,
+			      const struct dma_buf_mmap_source *src)
 {
-	struct dma_buf *dmabuf = vmf->vma->vm_private_data;
-	const struct dma_buf_mmap_source src = dma_buf_mmap_source(dmabuf);
 	const unsigned int around = vmf->vma->vm_flags & VM_RAND_READ ?
 				    1 : DMA_BUF_FAULT_AROUND;
 	vm_fault_t ret;
 
 	for (;;) {
-		ret = dma_buf_vm_lock(dmabuf, vmf);
+		ret = dma_buf_fault_lock(src, vmf);
 		if (ret)
 			break;
 
-		ret = dma_buf_mmap_insert(vmf, order, &src,
-					  vm_get_page_prot(vmf->vma->vm_flags), around);
-		/* No zap before the lock is dropped. */
-		dmabuf->mapped = true;
-		trace_dma_buf_mmap_fault(dmabuf, vmf, order, ret);
-		dma_resv_unlock(dmabuf->resv);
+		ret = dma_buf_mmap_insert(vmf, order, src,
+					  vm_get_page_prot(vmf->vma->vm_flags),
+					  around);
+		if (src->dmabuf) {
+			/* No zap before the lock is dropped. */
+			src->dmabuf->mapped = true;
+			trace_dma_buf_mmap_fault(src->dmabuf, vmf, order, ret);
+		}
+		dma_resv_unlock(src->resv);
 		if (ret != VM_FAULT_RETRY)
 			break;
 
-		ret = dma_buf_vm_wait(dmabuf, vmf, dma_buf_wait_exporter);
+		trace_dma_buf_mmap_wait(vmf, "exporter");
+		ret = dma_buf_fault_wait(src, vmf, dma_buf_wait_exporter);
 		if (ret)
 			break;
 	}
 
 	return ret;
+}
+EXPORT_SYMBOL_NS_GPL(dma_buf_mmap_fault, "DMA_BUF");
+
+static vm_fault_t dma_buf_vm_any_fault(struct vm_fault *vmf, unsigned int order)
+{
+	const struct dma_buf_mmap_source src =
+		dma_buf_mmap_source(vmf->vma->vm_private_data);
+
+	return dma_buf_mmap_fault(vmf, order, &src);
 }
 
 static vm_fault_t dma_buf_vm_fault(struct vm_fault *vmf)
@@ -268,6 +328,22 @@ static int dma_buf_copy_io(phys_addr_t page, size_t offset, void *buf,
 }
 #endif
 
+/* Memory that must not be accessed as the kernel maps all memory. */
+static int dma_buf_copy_remapped(struct page *page, size_t offset, void *buf,
+				 size_t len, pgprot_t prot, bool write)
+{
+	void *vaddr = vmap(&page, 1, VM_MAP, prot);
+
+	if (!vaddr)
+		return -ENOMEM;
+	if (write)
+		memcpy(vaddr + offset, buf, len);
+	else
+		memcpy(buf, vaddr + offset, len);
+	vunmap(vaddr);
+	return 0;
+}
+
 /**
  * dma_buf_range_copy - copy to or from a page of a range
  * @range: the range
@@ -283,13 +359,17 @@ static int dma_buf_copy_io(phys_addr_t page, size_t offset, void *buf,
 int dma_buf_range_copy(const struct dma_buf_range *range, pgoff_t pgoff,
 		       size_t offset, void *buf, size_t len, bool write)
 {
-	const unsigned long pfn = range->pfn + (pgoff - range->start);
+	const unsigned long pfn = dma_buf_range_pfn(range, pgoff);
 	/* As for a user's mapping, which is what ioremap_prot() is made for. */
 	const pgprot_t prot = vm_get_page_prot(VM_READ | VM_WRITE | VM_SHARED);
+	const pgprot_t kernel = dma_buf_range_prot(range, PAGE_KERNEL);
 
 	if (range->iomem)
 		return dma_buf_copy_io(PFN_PHYS(pfn), offset, buf, len,
 				       dma_buf_range_prot(range, prot), write);
+	if (pgprot_val(kernel) != pgprot_val(PAGE_KERNEL))
+		return dma_buf_copy_remapped(pfn_to_page(pfn), offset, buf, len,
+					     kernel, write);
 	if (write)
 		memcpy_to_page(pfn_to_page(pfn), offset, buf, len);
 	else
@@ -302,42 +382,59 @@ EXPORT_SYMBOL_NS_GPL(dma_buf_range_copy, "DMA_BUF");
 #define DMA_BUF_ACCESS_AGAIN	1
 
 /* As much of the access as lies in one page. */
-static int dma_buf_access_page(struct dma_buf *dmabuf, pgoff_t pgoff,
-			       size_t offset, void *buf, size_t len, bool write)
+static int dma_buf_access_page(const struct dma_buf_mmap_source *src,
+			       pgoff_t pgoff, size_t offset, void *buf,
+			       size_t len, bool write)
 {
-	const struct dma_buf_mmap_ops *ops = dmabuf->mmap.ops;
 	struct dma_buf_range range = {};
 	int err;
 
-	err = dma_buf_wait_fences(dmabuf);
+	if (pgoff >= src->nr_pages)
+		return -EFAULT;
+
+	err = dma_buf_wait_fences(src);
 	if (err)
 		return err;
-	err = dma_resv_lock_interruptible(dmabuf->resv, NULL);
+	err = dma_resv_lock_interruptible(src->resv, NULL);
 	if (err)
 		return err;
-	if (!dma_resv_test_signaled(dmabuf->resv, DMA_RESV_USAGE_KERNEL)) {
+	if (!dma_resv_test_signaled(src->resv, DMA_RESV_USAGE_KERNEL)) {
 		err = DMA_BUF_ACCESS_AGAIN;
 		goto unlock;
 	}
-	err = ops->get_range(dmabuf->priv, pgoff, true, &range);
+	err = src->ops->get_range(src->priv, pgoff, true, &range);
 	if (err)
 		goto unlock;
 	err = dma_buf_range_copy(&range, pgoff, offset, buf, len, write);
-	if (ops->put_range)
-		ops->put_range(dmabuf->priv, &range);
+	if (src->ops->put_range)
+		src->ops->put_range(src->priv, &range);
 unlock:
-	dma_resv_unlock(dmabuf->resv);
+	dma_resv_unlock(src->resv);
 
 	if (err == -EAGAIN)
-		err = dma_buf_wait_exporter(dmabuf) ?: DMA_BUF_ACCESS_AGAIN;
+		err = dma_buf_wait_exporter(src) ?: DMA_BUF_ACCESS_AGAIN;
 	return err;
 }
 
-/* For ptrace and /proc/PID/mem, which bring a kernel buffer. */
-static int dma_buf_vm_access(struct vm_area_struct *vma, unsigned long addr,
-			     void *buf, int len, int write)
+/**
+ * dma_buf_mmap_access - read or write a buffer through a mapping of it
+ * @vma: the mapping
+ * @addr: user address in @vma
+ * @buf: kernel memory to copy to or from
+ * @len: bytes; what lies behind @vma is left out
+ * @write: copy from @buf
+ * @src: the buffer
+ *
+ * For &vm_operations_struct.access, that is, ptrace and /proc/PID/mem, of VMAs
+ * whose vm_ops are not the core's.
+ *
+ * Context: Process context, mmap_lock held, reservation lock not held.
+ * Return: bytes copied, or a negative error value if that is none.
+ */
+int dma_buf_mmap_access(struct vm_area_struct *vma, unsigned long addr,
+			void *buf, int len, int write,
+			const struct dma_buf_mmap_source *src)
 {
-	struct dma_buf *dmabuf = vma->vm_private_data;
 	int done = 0, err;
 
 	if (!(vma->vm_flags & (write ? VM_WRITE : VM_MAYREAD)))
@@ -352,10 +449,9 @@ static int dma_buf_vm_access(struct vm_area_struct *vma, unsigned long addr,
 
 		if (fatal_signal_pending(current))
 			return done ?: -EINTR;
-		err = dma_buf_access_page(dmabuf, linear_page_index(vma, pos) -
-					  dmabuf->mmap.offset,
-					  offset_in_page(pos), buf + done, part,
-					  write);
+		err = dma_buf_access_page(src, linear_page_index(vma, pos) -
+					  src->offset, offset_in_page(pos),
+					  buf + done, part, write);
 		if (err == DMA_BUF_ACCESS_AGAIN)
 			continue;
 		if (err)
@@ -363,6 +459,16 @@ static int dma_buf_vm_access(struct vm_area_struct *vma, unsigned long addr,
 		done += part;
 	}
 	return done;
+}
+EXPORT_SYMBOL_NS_GPL(dma_buf_mmap_access, "DMA_BUF");
+
+static int dma_buf_vm_access(struct vm_area_struct *vma, unsigned long addr,
+			     void *buf, int len, int write)
+{
+	const struct dma_buf_mmap_source src =
+		dma_buf_mmap_source(vma->vm_private_data);
+
+	return dma_buf_mmap_access(vma, addr, buf, len, write, &src);
 }
 
 static const struct vm_operations_struct dma_buf_vm_ops = {
@@ -389,8 +495,7 @@ static int dma_buf_may_map(struct dma_buf *dmabuf, pgoff_t pgoff)
 		return -ERESTARTSYS;
 	err = ops->get_range(dmabuf->priv, pgoff, false, &range);
 	if (!err) {
-		err = dma_buf_leaf_prot(&range, range.pfn + (pgoff - range.start),
-					1, &prot);
+		err = dma_buf_leaf_prot(&range, pgoff, 1, &prot);
 		if (ops->put_range)
 			ops->put_range(dmabuf->priv, &range);
 	}
@@ -474,7 +579,6 @@ EXPORT_SYMBOL_NS_GPL(dma_buf_mmap_vma, "DMA_BUF");
 /**
  * dma_buf_mmap_align_area - find an address at which a buffer's large leaves fit
  * @src: the buffer
- * @resv: its reservation lock, not held
  * @file: the file to be mapped
  * @addr: hint or address, as given to mmap()
  * @len: bytes
@@ -484,26 +588,26 @@ EXPORT_SYMBOL_NS_GPL(dma_buf_mmap_vma, "DMA_BUF");
  * Where the backing is not there yet, or the lock is contended, the buffer offset
  * stands for the pfn.
  *
- * Context: Process context, mmap_lock held for writing.
+ * Context: Process context, mmap_lock held for writing, reservation lock not held.
  * Return: an address or a negative error value, as from
  * &file_operations.get_unmapped_area.
  */
 unsigned long dma_buf_mmap_align_area(const struct dma_buf_mmap_source *src,
-				      struct dma_resv *resv, struct file *file,
-				      unsigned long addr, unsigned long len,
-				      pgoff_t pgoff, unsigned long flags)
+				      struct file *file, unsigned long addr,
+				      unsigned long len, pgoff_t pgoff,
+				      unsigned long flags)
 {
 	struct dma_buf_range range = {};
 	unsigned long pfn = pgoff;
 
 	/* A good address is not worth waiting for with mmap_lock held. */
-	if (pgoff < src->nr_pages && dma_resv_trylock(resv)) {
+	if (pgoff < src->nr_pages && dma_resv_trylock(src->resv)) {
 		if (!src->ops->get_range(src->priv, pgoff, false, &range)) {
-			pfn = range.pfn + (pgoff - range.start);
+			pfn = dma_buf_range_pfn(&range, pgoff);
 			if (src->ops->put_range)
 				src->ops->put_range(src->priv, &range);
 		}
-		dma_resv_unlock(resv);
+		dma_resv_unlock(src->resv);
 	}
 
 	return pfnmap_get_unmapped_area(file, addr, len, pfn, flags);
@@ -521,8 +625,7 @@ unsigned long dma_buf_mmap_unmapped_area(struct file *file, unsigned long addr,
 	if (!src.ops)
 		return mm_get_unmapped_area(file, addr, len, pgoff, flags);
 
-	return dma_buf_mmap_align_area(&src, dmabuf->resv, file, addr, len,
-				       pgoff, flags);
+	return dma_buf_mmap_align_area(&src, file, addr, len, pgoff, flags);
 }
 
 #if IS_ENABLED(CONFIG_LOCKDEP)

@@ -157,7 +157,8 @@ static int mock_alloc(struct mock_backing *backing, unsigned long nr_pages,
 
 	while (backing->nr_pages < nr_pages) {
 		page = alloc_pages(GFP_KERNEL | __GFP_ZERO | __GFP_NOWARN |
-				   __GFP_RETRY_MAYFAIL, chunk_order);
+				   __GFP_RETRY_MAYFAIL |
+				   (chunk_order ? __GFP_COMP : 0), chunk_order);
 		if (!page)
 			goto err_free;
 		for (i = 0; i < chunk; i++)
@@ -195,7 +196,8 @@ static int mock_get_range(void *priv, pgoff_t pgoff, bool populate,
 		break;
 	}
 
-	range->start = pgoff;
+	/* A chunk is a folio. */
+	range->whole_folios = true;
 	dma_buf_range_from_pages(buf->backing.pages, buf->backing.nr_pages,
 				 range);
 	range->caching = buf->backing.caching;

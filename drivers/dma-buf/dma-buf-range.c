@@ -1,14 +1,34 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * From the ranges that an exporter names to leaves in the page tables: the
- * largest that range, alignment and VMA allow.  Called with the reservation lock
- * of the buffer held; see dma-buf-mmap.c for the model.
+ * Ranges of buffers: what helps exporters to answer for theirs, see dma-buf-mmap.c
+ * for the model.
  */
-#include <linux/dma-buf.h>
 #include <linux/dma-buf-mmap.h>
+#include <linux/dma-direct.h>
+#include <linux/dma-map-ops.h>
 #include <linux/export.h>
+#include <linux/iommu-dma.h>
 #include <linux/mm.h>
-#include <linux/pagemap.h>
+#include <linux/scatterlist.h>
+#include <linux/slab.h>
+
+#ifdef CONFIG_HAS_DMA
+/* As dma_mmap_attrs() has it. */
+static pgprot_t dma_buf_dma_prot(struct device *dev, unsigned long attrs,
+				 pgprot_t prot)
+{
+	if (!use_dma_iommu(dev) && force_dma_unencrypted(dev))
+		attrs |= DMA_ATTR_CC_SHARED;
+
+	return dma_pgprot(dev, prot, attrs);
+}
+#else
+static pgprot_t dma_buf_dma_prot(struct device *dev, unsigned long attrs,
+				 pgprot_t prot)
+{
+	return prot;
+}
+#endif
 
 /**
  * dma_buf_range_prot - page protection with which a range is mapped
@@ -19,6 +39,9 @@
  */
 pgprot_t dma_buf_range_prot(const struct dma_buf_range *range, pgprot_t prot)
 {
+	if (range->dma_dev)
+		return dma_buf_dma_prot(range->dma_dev, range->dma_attrs, prot);
+
 	if (range->caching == DMA_BUF_WRITE_COMBINED)
 		prot = pgprot_writecombine(prot);
 	else if (range->caching == DMA_BUF_UNCACHED)
@@ -50,294 +73,105 @@ void dma_buf_range_window(unsigned long pfn, pgoff_t pgoff,
 EXPORT_SYMBOL_NS_GPL(dma_buf_range_window, "DMA_BUF");
 
 /**
- * dma_buf_range_from_pages - find the run around a page in an array of pages
- * @pages: the pages of the buffer
+ * dma_buf_range_from_pages - a range that is an array of pages
+ * @pages: the pages of the buffer; they stay where they are until put_range
  * @nr_pages: how many there are
- * @range: &dma_buf_range.start holds the buffer offset of a page that is there;
- *	start, nr_pages and pfn of the run that it belongs to are returned
+ * @range: filled in
  *
- * Looks no further than the PMD leaf that could map the page, so the run returned
- * may be part of a longer one.
+ * For &dma_buf_mmap_ops.get_range.
  */
 void dma_buf_range_from_pages(struct page **pages, unsigned long nr_pages,
 			      struct dma_buf_range *range)
 {
-	const pgoff_t pgoff = range->start;
-	struct page *page = pages[pgoff];
-	const unsigned long pfn = page_to_pfn(page);
-	pgoff_t start = pgoff, next = pgoff + 1;
-	pgoff_t first, end;
-
-	/* The window is within one section: struct pages are as far apart as pfns. */
-	dma_buf_range_window(pfn, pgoff, nr_pages, &first, &end);
-	while (start > first && pages[start - 1] == page - (pgoff - start) - 1)
-		start--;
-	while (next < end && pages[next] == page + (next - pgoff))
-		next++;
-
-	range->start = start;
-	range->nr_pages = next - start;
-	range->pfn = pfn - (pgoff - start);
+	range->start = 0;
+	range->nr_pages = nr_pages;
+	range->pages = pages;
 }
 EXPORT_SYMBOL_NS_GPL(dma_buf_range_from_pages, "DMA_BUF");
 
-/*
- * The page protection for [pfn, pfn + nr).  -EAGAIN: the memory type differs
- * within; -EPERM: it is not what the exporter says it is.
+/**
+ * dma_buf_pages_whole_folios - whether &dma_buf_range.whole_folios holds
+ * @pages: an array of pages
+ * @nr_pages: how many there are
+ *
+ * For exporters whose pages someone else put together.
+ *
+ * Return: whether each large folio that @pages has a page of goes on to its last
+ * page, or to the end of the array.
  */
-int dma_buf_leaf_prot(const struct dma_buf_range *range, unsigned long pfn,
-		      unsigned long nr, pgprot_t *prot)
+bool dma_buf_pages_whole_folios(struct page **pages, unsigned long nr_pages)
 {
-	pgprot_t asked = dma_buf_range_prot(range, *prot);
+	unsigned long i;
 
-	*prot = asked;
-	if (pfnmap_setup_cachemode(pfn, nr << PAGE_SHIFT, prot))
-		return -EAGAIN;
-	if (!range->caching_hint && pgprot_val(*prot) != pgprot_val(asked)) {
-		pr_warn_ratelimited("dma-buf: memory type of a range differs from the caching its exporter gives (%d): reserve the memory type before exporting\n",
-				    range->caching);
-		return -EPERM;
+	for (i = 0; i + 1 < nr_pages; i++) {
+		struct folio *folio = page_folio(pages[i]);
+
+		if (pages[i + 1] != pages[i] + 1 &&
+		    folio_page_idx(folio, pages[i]) + 1 < folio_nr_pages(folio))
+			return false;
 	}
-	return 0;
+	return true;
 }
+EXPORT_SYMBOL_NS_GPL(dma_buf_pages_whole_folios, "DMA_BUF");
 
-/* One large leaf, if it fits in the VMA and in the range. */
-static vm_fault_t dma_buf_insert_large(struct vm_fault *vmf, unsigned int order,
-				       pgoff_t pgoff,
-				       const struct dma_buf_range *range,
-				       pgprot_t prot)
-{
-	const unsigned long nr = 1UL << order;
-	const unsigned long addr = ALIGN_DOWN(vmf->address, nr << PAGE_SHIFT);
-	const unsigned long before = (vmf->address - addr) >> PAGE_SHIFT;
-	const bool write = vmf->flags & FAULT_FLAG_WRITE;
-	struct vm_area_struct *vma = vmf->vma;
-	unsigned long pfn;
-	int err;
-
-	if (addr < vma->vm_start || vma->vm_end - addr < nr << PAGE_SHIFT)
-		return VM_FAULT_FALLBACK;
-	if (pgoff - range->start < before ||
-	    range->start + range->nr_pages - (pgoff - before) < nr)
-		return VM_FAULT_FALLBACK;
-	pfn = range->pfn + (pgoff - before - range->start);
-	if (!IS_ALIGNED(pfn, nr))
-		return VM_FAULT_FALLBACK;
-
-	err = dma_buf_leaf_prot(range, pfn, nr, &prot);
-	if (err)
-		return err == -EAGAIN ? VM_FAULT_FALLBACK : VM_FAULT_SIGBUS;
-
-	if (IS_ENABLED(CONFIG_ARCH_SUPPORTS_PUD_PFNMAP) && order == PUD_ORDER)
-		return vmf_insert_pfn_pud_prot(vmf, pfn, prot, write);
-	if (IS_ENABLED(CONFIG_ARCH_SUPPORTS_PMD_PFNMAP) && order == PMD_ORDER)
-		return vmf_insert_pfn_pmd_prot(vmf, pfn, prot, write);
-	return VM_FAULT_FALLBACK;
-}
-
-/* The part of [first, end), buffer offsets, that @range has: as PTEs. */
-static vm_fault_t dma_buf_insert_ptes(struct vm_fault *vmf, pgoff_t pgoff,
-				      pgoff_t first, pgoff_t end,
-				      const struct dma_buf_range *range,
-				      pgprot_t prot)
-{
-	unsigned long pfn, addr;
-	pgprot_t leaf = prot;
-	int err;
-
-	first = max(first, range->start);
-	end = min(end, range->start + range->nr_pages);
-	pfn = range->pfn + (first - range->start);
-
-	err = dma_buf_leaf_prot(range, pfn, end - first, &leaf);
-	if (err == -EAGAIN) {
-		/* No common memory type: only the page that is needed. */
-		first = clamp(pgoff, first, end - 1);
-		end = first + 1;
-		pfn = range->pfn + (first - range->start);
-		leaf = prot;
-		err = dma_buf_leaf_prot(range, pfn, 1, &leaf);
-	}
-	if (err)
-		return VM_FAULT_SIGBUS;
-
-	addr = vmf->address + (first << PAGE_SHIFT) - (pgoff << PAGE_SHIFT);
-	return vmf_insert_pfns_prot(vmf, addr, pfn, end - first, leaf);
-}
-
-/*
- * What a fault returns when the exporter has no range for it; %VM_FAULT_RETRY is
- * for the caller to wait on, with nothing unlocked.
+/**
+ * dma_buf_pages_from_sgt - the pages of a scatterlist
+ * @sgt: the table; what counts is its CPU side, sg_page() and length
+ * @nr_pages: size of the buffer in pages
+ *
+ * For exporters that have no array of their pages, to make one when the CPU first
+ * maps the buffer.
+ *
+ * Context: Process context.  May allocate with %GFP_KERNEL.
+ * Return: an array to be freed with kvfree(); %-ENOMEM; %-EFAULT if the table has
+ * less than @nr_pages or memory without struct page.
  */
-vm_fault_t dma_buf_range_error(int err)
+struct page **dma_buf_pages_from_sgt(struct sg_table *sgt,
+				     unsigned long nr_pages)
 {
-	switch (err) {
-	case -EAGAIN:
-		return VM_FAULT_RETRY;
-	case -EINTR:
-	case -ERESTARTSYS:
-		return VM_FAULT_NOPAGE;
-	case -ENOMEM:
-		return VM_FAULT_OOM;
-	default:
-		return VM_FAULT_SIGBUS;
+	struct page **pages = kvmalloc_objs(*pages, nr_pages);
+	struct sg_page_iter iter;
+	unsigned long i = 0;
+
+	if (!pages)
+		return ERR_PTR(-ENOMEM);
+
+	for_each_sgtable_page(sgt, &iter, 0) {
+		if (i == nr_pages)
+			break;
+		pages[i] = sg_page_iter_page(&iter);
+		if (!pfn_valid(page_to_pfn(pages[i])))
+			break;
+		i++;
 	}
+	if (i == nr_pages)
+		return pages;
+
+	kvfree(pages);
+	return ERR_PTR(-EFAULT);
 }
+EXPORT_SYMBOL_NS_GPL(dma_buf_pages_from_sgt, "DMA_BUF");
 
-/*
- * Map what lies around @pgoff, which is mapped already, as far as it can be had
- * without waiting.
- */
-static void dma_buf_insert_around(struct vm_fault *vmf, pgoff_t pgoff,
-				  pgoff_t first, pgoff_t end,
-				  const struct dma_buf_mmap_source *src,
-				  pgprot_t prot)
+static int dma_buf_never_get_range(void *priv, pgoff_t pgoff, bool populate,
+				   struct dma_buf_range *range)
 {
-	struct dma_buf_range range;
-	vm_fault_t ret;
-	pgoff_t next;
-
-	for (; first < end; first = next) {
-		memset(&range, 0, sizeof(range));
-		if (src->ops->get_range(src->priv, first, false, &range))
-			return;
-		ret = dma_buf_insert_ptes(vmf, pgoff, first, end, &range, prot);
-		next = range.start + range.nr_pages;
-		if (src->ops->put_range)
-			src->ops->put_range(src->priv, &range);
-		if (ret != VM_FAULT_NOPAGE)
-			return;
-	}
-}
-
-/*
- * How many pages to map from @addr on, which is aligned to @around of them: four
- * times as many as seem to be mapped right before it, so that it takes few faults to
- * go through a page table in sequence, while a random access maps little.
- */
-static unsigned int dma_buf_grow_window(struct vm_fault *vmf,
-					unsigned long addr, unsigned int around)
-{
-	const unsigned int index = pte_index(addr);
-	unsigned int grown = around;
-	pte_t *table;
-
-	if (vmf->vma->vm_flags & VM_SEQ_READ)
-		return PTRS_PER_PTE;
-	if (index < around)
-		return around;
-
-	/* A zap may take them away meanwhile: it is but a guess. */
-	table = pte_offset_map(vmf->pmd, addr & PMD_MASK);
-	if (!table)
-		return around;
-	if (!pte_none(ptep_get(table + index - 1)) &&
-	    !pte_none(ptep_get(table + index - grown))) {
-		while (2 * grown <= index &&
-		       !pte_none(ptep_get(table + index - 2 * grown)))
-			grown *= 2;
-		grown *= 4;
-	}
-	pte_unmap(table);
-
-	return grown;
-}
-
-/*
- * The window of PTEs around @pgoff: @around pages, aligned and growing unless they
- * are to follow the fault, cut to what the page table, the VMA and the buffer have.
- */
-static void dma_buf_fault_window(struct vm_fault *vmf, pgoff_t pgoff,
-				 const struct dma_buf_mmap_source *src,
-				 unsigned int around, pgoff_t *first,
-				 pgoff_t *end)
-{
-	const unsigned long addr = vmf->address;
-	const unsigned long table = ALIGN_DOWN(addr, PMD_SIZE);
-	unsigned long start = addr, stop;
-
-	if (!src->forward && around > 1) {
-		start -= addr % ((unsigned long)around << PAGE_SHIFT);
-		around = dma_buf_grow_window(vmf, start, around);
-	}
-	stop = min(start + ((unsigned long)around << PAGE_SHIFT) - 1,
-		   table + PMD_SIZE - 1);
-	stop = min(stop, vmf->vma->vm_end - 1);
-	start = max3(start, table, vmf->vma->vm_start);
-
-	*first = pgoff - ((addr - start) >> PAGE_SHIFT);
-	*end = min(pgoff + ((stop - addr) >> PAGE_SHIFT) + 1, src->nr_pages);
-}
-
-/*
- * Whether a fault for a single page should still try a large leaf: mm does not
- * ask for one where the vm_ops have no huge_fault.
- */
-static bool dma_buf_large_untried(struct vm_fault *vmf)
-{
-	return IS_ENABLED(CONFIG_ARCH_SUPPORTS_PMD_PFNMAP) &&
-	       !vmf->vma->vm_ops->huge_fault && pmd_none(READ_ONCE(*vmf->pmd));
+	return -EACCES;
 }
 
 /**
- * dma_buf_mmap_insert - put leaves for a fault into the page tables
- * @vmf: the fault; the VMA is VM_PFNMAP, not COW, and linked in the mapping space
- *	that @src is zapped in
- * @order: 0 in &vm_operations_struct.fault, else as given to huge_fault
- * @src: the buffer
- * @prot: access rights, as in &vm_area_struct.vm_page_prot
- * @around: for @order 0, how many pages around the fault to map if no large
- *	leaf fits; at least 1, which is just the page
+ * var dma_buf_never_mmap_ops - for buffers that no CPU may ever map
  *
- * For VMAs whose vm_ops are not the core's: a driver's own fault handler that
- * wants the same leaves as a mapping through the dma-buf.
- *
- * Context: Process context, mmap_lock or VMA lock and the reservation lock of
- * the buffer held; no kernel fence is pending.
- *
- * Return: %VM_FAULT_NOPAGE if done or a signal is pending; %VM_FAULT_FALLBACK if
- * no leaf of @order fits; %VM_FAULT_RETRY if get_range says %-EAGAIN: nothing was
- * unlocked, the caller waits; %VM_FAULT_OOM; %VM_FAULT_SIGBUS.
+ * For &dma_buf_mmap_info.ops: mmap() fails with %EACCES.
  */
-vm_fault_t dma_buf_mmap_insert(struct vm_fault *vmf, unsigned int order,
-			       const struct dma_buf_mmap_source *src,
-			       pgprot_t prot, unsigned int around)
+const struct dma_buf_mmap_ops dma_buf_never_mmap_ops = {
+	.get_range = dma_buf_never_get_range,
+};
+EXPORT_SYMBOL_NS_GPL(dma_buf_never_mmap_ops, "DMA_BUF");
+
+unsigned long dma_buf_range_pfn(const struct dma_buf_range *range,
+				pgoff_t pgoff)
 {
-	const pgoff_t pgoff = linear_page_index(vmf->vma, vmf->address) -
-			      src->offset;
-	struct dma_buf_range range = {};
-	pgoff_t first = 0, end = 0;
-	vm_fault_t ret;
-	int err;
-
-	if (pgoff >= src->nr_pages)
-		return VM_FAULT_SIGBUS;
-
-	err = src->ops->get_range(src->priv, pgoff, true, &range);
-	if (err)
-		return dma_buf_range_error(err);
-
-	if (order || (!src->small && dma_buf_large_untried(vmf))) {
-		ret = dma_buf_insert_large(vmf, order ?: PMD_ORDER, pgoff,
-					   &range, prot);
-		if (order || ret != VM_FAULT_FALLBACK)
-			goto put_range;
-	}
-
-	dma_buf_fault_window(vmf, pgoff, src, around, &first, &end);
-	ret = dma_buf_insert_ptes(vmf, pgoff, first, end, &range, prot);
-put_range:
-
-	if (src->ops->put_range)
-		src->ops->put_range(src->priv, &range);
-
-	if (ret == VM_FAULT_NOPAGE && first < end) {
-		dma_buf_insert_around(vmf, pgoff, first,
-				      min(end, range.start), src, prot);
-		dma_buf_insert_around(vmf, pgoff,
-				      max(first, range.start + range.nr_pages),
-				      end, src, prot);
-	}
-	return ret;
+	if (range->pages)
+		return page_to_pfn(range->pages[pgoff - range->start]);
+	return range->pfn + (pgoff - range->start);
 }
-EXPORT_SYMBOL_NS_GPL(dma_buf_mmap_insert, "DMA_BUF");

@@ -31,10 +31,11 @@
 /* Every revoke writes all PTEs: enough for what is shown, too little for a BAR of a GPU. */
 #define DMA_BUF_VMAP_MAX	SZ_1G
 
-/* What to put into a run of PTEs; @step is 0 to repeat one page. */
+/* What to put into a run of PTEs: @range from @pgoff on, or else one page. */
 struct dma_buf_vmap_run {
+	const struct dma_buf_range *range;
+	pgoff_t pgoff;
 	unsigned long pfn;
-	unsigned int step;
 	pgprot_t prot;
 };
 
@@ -42,9 +43,10 @@ static int dma_buf_vmap_set_pte(pte_t *pte, unsigned long addr, void *data)
 {
 	struct dma_buf_vmap_run *run = data;
 
+	if (run->range)
+		run->pfn = dma_buf_range_pfn(run->range, run->pgoff++);
 	set_pte_at(&init_mm, addr, pte,
 		   pte_mkspecial(pfn_pte(run->pfn, run->prot)));
-	run->pfn += run->step;
 	return 0;
 }
 
@@ -75,8 +77,12 @@ static long dma_buf_vmap_range(struct dma_buf *dmabuf, unsigned long addr,
 			       pgoff_t pgoff, bool populate, bool *iomem)
 {
 	const struct dma_buf_mmap_ops *ops = dmabuf->mmap.ops;
-	struct dma_buf_vmap_run run = { .step = 1, .prot = PAGE_KERNEL };
 	struct dma_buf_range range = {};
+	struct dma_buf_vmap_run run = {
+		.range = &range,
+		.pgoff = pgoff,
+		.prot = PAGE_KERNEL,
+	};
 	unsigned long nr;
 	int err;
 
@@ -86,13 +92,12 @@ static long dma_buf_vmap_range(struct dma_buf *dmabuf, unsigned long addr,
 
 	nr = min(range.start + range.nr_pages, dmabuf->size >> PAGE_SHIFT) -
 	     pgoff;
-	run.pfn = range.pfn + (pgoff - range.start);
-	err = dma_buf_leaf_prot(&range, run.pfn, nr, &run.prot);
+	err = dma_buf_leaf_prot(&range, pgoff, nr, &run.prot);
 	if (err == -EAGAIN) {
 		/* No common memory type: page by page. */
 		nr = 1;
 		run.prot = PAGE_KERNEL;
-		err = dma_buf_leaf_prot(&range, run.pfn, nr, &run.prot);
+		err = dma_buf_leaf_prot(&range, pgoff, nr, &run.prot);
 	}
 	if (!err)
 		err = apply_to_existing_page_range(&init_mm, addr,

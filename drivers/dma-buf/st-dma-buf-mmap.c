@@ -23,6 +23,8 @@ struct st_exporter {
 	struct page *pages[NR_PAGES];
 	struct page *large;
 	unsigned int large_order;
+	struct page **list;	/* of the pages of @large, in any order */
+	bool whole_folios;
 	enum dma_buf_caching caching;
 	int err;		/* what get_range returns */
 	int wait_err;		/* what wait returns; 0 also clears @err */
@@ -48,13 +50,18 @@ static int st_get_range(void *priv, pgoff_t pgoff, bool populate,
 
 	exp->gets++;
 	range->caching = exp->caching;
+	range->whole_folios = exp->whole_folios;
+	if (exp->list) {
+		dma_buf_range_from_pages(exp->list, 1UL << exp->large_order,
+					 range);
+		return 0;
+	}
 	if (exp->large) {
 		range->start = 0;
 		range->nr_pages = 1UL << exp->large_order;
 		range->pfn = page_to_pfn(exp->large);
 		return 0;
 	}
-	range->start = pgoff;
 	dma_buf_range_from_pages(exp->pages, NR_PAGES, range);
 	return 0;
 }
@@ -97,6 +104,7 @@ static void st_free(struct st_exporter *exp)
 {
 	unsigned int i;
 
+	kvfree(exp->list);
 	if (exp->large)
 		__free_pages(exp->large, exp->large_order);
 	for (i = 0; i < NR_PAGES; i++)
@@ -482,6 +490,63 @@ static void st_large_leaf(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, size, PAGE_SIZE);
 }
 
+struct st_order {
+	const char *description;
+	bool folio;		/* one large folio, not just contiguous pages */
+	bool swapped;		/* two pages in the middle are */
+};
+
+static const struct st_order st_orders[] = {
+	{ "pages in order", false, false },
+	{ "pages swapped", false, true },
+	{ "folio in order", true, false },
+	{ "folio swapped", true, true },
+};
+
+KUNIT_ARRAY_PARAM_DESC(st_orders, st_orders, description);
+
+/* Pages in a list get a large leaf if, and only if, all of them are in order. */
+static void st_page_order(struct kunit *test)
+{
+	const struct st_order *order = test->param_value;
+	const unsigned long nr = PMD_SIZE / PAGE_SIZE;
+	struct st_test *t = test->priv;
+	struct st_exporter *exp = t->exp;
+	unsigned long i, size = 0;
+	u64 *first;
+
+	if (!IS_ENABLED(CONFIG_ARCH_SUPPORTS_PMD_PFNMAP))
+		kunit_skip(test, "this architecture has no large pfn leaves");
+
+	exp->large_order = PMD_SHIFT - PAGE_SHIFT;
+	exp->large = alloc_pages(GFP_KERNEL | (order->folio ? __GFP_COMP : 0),
+				 exp->large_order);
+	KUNIT_ASSERT_NOT_NULL(test, exp->large);
+	exp->list = kvmalloc_objs(*exp->list, nr);
+	KUNIT_ASSERT_NOT_NULL(test, exp->list);
+	for (i = 0; i < nr; i++)
+		exp->list[i] = exp->large + i;
+	if (order->swapped)
+		swap(exp->list[nr / 2], exp->list[nr / 2 + 1]);
+	for (i = 0; i < nr; i++) {
+		first = page_address(exp->list[i]);
+		*first = MARK(i);
+	}
+	exp->whole_folios = dma_buf_pages_whole_folios(exp->list, nr);
+	KUNIT_EXPECT_EQ(test, exp->whole_folios,
+			!order->folio || !order->swapped);
+
+	st_export(test, PMD_SIZE, O_RDWR);
+	t->addr = st_mmap(t, 0, nr, PROT_READ, MAP_SHARED);
+	KUNIT_ASSERT_FALSE(test, IS_ERR_VALUE(t->addr));
+	t->len = PMD_SIZE;
+	for (i = 0; i < nr; i++)
+		KUNIT_EXPECT_EQ(test, MARK(i), st_read(t->addr + i * PAGE_SIZE));
+	/* The address suits the first page, and so all of it if they are in order. */
+	st_leaf(test, t->addr, &size);
+	KUNIT_EXPECT_EQ(test, size, order->swapped ? PAGE_SIZE : PMD_SIZE);
+}
+
 static bool st_mapped(unsigned long addr)
 {
 	struct follow_pfnmap_args args = { .address = addr };
@@ -667,43 +732,6 @@ static void st_vmap_wrong_caching(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, t->exp->gets, t->exp->puts);
 }
 
-struct st_run {
-	const char *description;
-	unsigned int order[8];	/* which of eight adjacent pages, 0xff: none */
-	pgoff_t pgoff;
-	pgoff_t start;
-	unsigned long nr_pages;
-};
-
-static const struct st_run st_runs[] = {
-	{ "in order", { 0, 1, 2, 3, 4, 5, 6, 7 }, 4, 0, 8 },
-	{ "reversed", { 7, 6, 5, 4, 3, 2, 1, 0 }, 4, 4, 1 },
-	{ "middle", { 9, 1, 2, 3, 4, 0, 6, 7 }, 2, 1, 4 },
-	{ "first", { 5, 0, 1, 2, 3, 4, 6, 7 }, 0, 0, 1 },
-	{ "last", { 0, 1, 2, 3, 4, 5, 7, 8 }, 7, 6, 2 },
-	{ "hole", { 0, 1, 0xff, 3, 4, 5, 6, 7 }, 3, 3, 5 },
-};
-
-KUNIT_ARRAY_PARAM_DESC(st_runs, st_runs, description);
-
-/* The run around a page ends where the next page is not the next pfn. */
-static void st_range_from_pages(struct kunit *test)
-{
-	const struct st_run *run = test->param_value;
-	struct page *base = pfn_to_page(page_to_pfn(ZERO_PAGE(0)) & ~0xfUL);
-	struct dma_buf_range range = { .start = run->pgoff };
-	struct page *pages[8];
-	unsigned int i;
-
-	for (i = 0; i < ARRAY_SIZE(pages); i++)
-		pages[i] = run->order[i] == 0xff ? NULL : base + run->order[i];
-
-	dma_buf_range_from_pages(pages, ARRAY_SIZE(pages), &range);
-	KUNIT_EXPECT_EQ(test, run->start, range.start);
-	KUNIT_EXPECT_EQ(test, run->nr_pages, range.nr_pages);
-	KUNIT_EXPECT_EQ(test, page_to_pfn(pages[run->start]), range.pfn);
-}
-
 static struct kunit_case st_cases[] = {
 	KUNIT_CASE(st_offsets),
 	KUNIT_CASE(st_split),
@@ -713,13 +741,13 @@ static struct kunit_case st_cases[] = {
 	KUNIT_CASE(st_fence),
 	KUNIT_CASE(st_lookup),
 	KUNIT_CASE(st_large_leaf),
+	KUNIT_CASE_PARAM(st_page_order, st_orders_gen_params),
 	KUNIT_CASE(st_window),
 	KUNIT_CASE(st_wrong_caching),
 	KUNIT_CASE(st_vmap),
 	KUNIT_CASE(st_vmap_revoked),
 	KUNIT_CASE(st_vmap_readonly),
 	KUNIT_CASE(st_vmap_wrong_caching),
-	KUNIT_CASE_PARAM(st_range_from_pages, st_runs_gen_params),
 	{}
 };
 

@@ -12,6 +12,7 @@
 #include <linux/types.h>
 
 struct address_space;
+struct device;
 struct dma_buf;
 struct dma_buf_export_info;
 struct dma_resv;
@@ -19,7 +20,9 @@ struct file;
 struct iosys_map;
 struct p2pdma_provider;
 struct page;
+struct sg_table;
 struct vm_fault;
+struct vm_operations_struct;
 
 /**
  * enum dma_buf_caching - how the CPU must cache a range
@@ -35,10 +38,17 @@ enum dma_buf_caching {
 };
 
 /**
- * struct dma_buf_range - a physically contiguous run of a buffer
+ * struct dma_buf_range - a run of a buffer that is mapped in one way
  * @start: buffer offset of the first page of the run
  * @nr_pages: length of the run in pages, at least 1
- * @pfn: page frame of the page at @start
+ * @pfn: page frame of the page at @start, if the run is physically contiguous
+ * @pages: the pages of the run, from @start on, if it is not known to be
+ *	contiguous; else NULL.  The array stays until put_range.
+ * @whole_folios: in @pages, what follows a page of a folio is the next page of that
+ *	folio, up to its last: large leaves are then found without a search
+ * @dma_dev: the memory is from dma_alloc_attrs() for this device, which is how the
+ *	CPU must map it; @caching and @decrypted do not matter.  Else NULL.
+ * @dma_attrs: the attributes that it was allocated with
  * @caching: how the CPU must cache the run
  * @caching_hint: @caching is what the driver asked for long ago; where the
  *	architecture keeps a memory type for the pfns, that type wins.  Without
@@ -57,6 +67,10 @@ struct dma_buf_range {
 	pgoff_t start;
 	unsigned long nr_pages;
 	unsigned long pfn;
+	struct page **pages;
+	bool whole_folios;
+	struct device *dma_dev;
+	unsigned long dma_attrs;
 	enum dma_buf_caching caching;
 	bool caching_hint;
 	bool decrypted;
@@ -119,6 +133,23 @@ struct dma_buf_mmap_ops {
 	 * error if the access is to end in SIGBUS rather than to be late.
 	 */
 	int (*wait)(void *priv);
+	/**
+	 * @release:
+	 *
+	 * The last mapping through the dma-buf and the dma-buf itself are gone:
+	 * what @get_range populated and keeps for the CPU can go too.  An
+	 * exporter whose backing lives as long as the buffer needs none.
+	 *
+	 * Context: Process context, no locks held.
+	 */
+	void (*release)(void *priv);
+	/**
+	 * @vm_ops:
+	 *
+	 * For GEM: the vm_ops of mappings through the DRM fd if they map the same
+	 * ranges, so that mappings through the dma-buf need not go through them.
+	 */
+	const struct vm_operations_struct *vm_ops;
 };
 
 /**
@@ -145,9 +176,13 @@ struct dma_buf_mmap_info {
 };
 
 /**
- * struct dma_buf_mmap_source - a buffer as the inserter sees it
+ * struct dma_buf_mmap_source - a buffer as fault handlers see it
  * @ops: how to find ranges
  * @priv: what to find them in
+ * @resv: the reservation lock
+ * @dmabuf: the dma-buf that the VMA maps; NULL in a VMA of the exporter's own
+ * @get: without @dmabuf: takes a reference to @priv, for a fault that drops its lock
+ * @put: gives it back
  * @offset: map offset of the buffer, in pages
  * @nr_pages: size of the buffer in pages
  * @small: no large leaf for a fault that does not ask for one
@@ -156,6 +191,10 @@ struct dma_buf_mmap_info {
 struct dma_buf_mmap_source {
 	const struct dma_buf_mmap_ops *ops;
 	void *priv;
+	struct dma_resv *resv;
+	struct dma_buf *dmabuf;
+	void (*get)(void *priv);
+	void (*put)(void *priv);
 	pgoff_t offset;
 	unsigned long nr_pages;
 	bool small;
@@ -165,9 +204,13 @@ struct dma_buf_mmap_source {
 /* Pages mapped around a fault where no large leaf fits; a power of two. */
 #define DMA_BUF_FAULT_AROUND	16
 
+/* Page frame of the page at buffer offset @pgoff, which @range has. */
+unsigned long dma_buf_range_pfn(const struct dma_buf_range *range,
+				pgoff_t pgoff);
+
 /* Within the core, drivers/dma-buf/ */
 #ifdef CONFIG_MMU
-int dma_buf_leaf_prot(const struct dma_buf_range *range, unsigned long pfn,
+int dma_buf_leaf_prot(const struct dma_buf_range *range, pgoff_t first,
 		      unsigned long nr, pgprot_t *prot);
 void dma_buf_mmap_init(struct dma_buf *dmabuf,
 		       const struct dma_buf_export_info *exp_info);
@@ -230,20 +273,29 @@ static inline void dma_buf_vmap_restore(struct dma_buf *dmabuf)
 #endif
 
 /* For exporters whose VMAs have vm_ops of their own */
+vm_fault_t dma_buf_mmap_fault(struct vm_fault *vmf, unsigned int order,
+			      const struct dma_buf_mmap_source *src);
+int dma_buf_mmap_access(struct vm_area_struct *vma, unsigned long addr,
+			void *buf, int len, int write,
+			const struct dma_buf_mmap_source *src);
 vm_fault_t dma_buf_range_error(int err);
 vm_fault_t dma_buf_mmap_insert(struct vm_fault *vmf, unsigned int order,
 			       const struct dma_buf_mmap_source *src,
 			       pgprot_t prot, unsigned int around);
 unsigned long dma_buf_mmap_align_area(const struct dma_buf_mmap_source *src,
-				      struct dma_resv *resv, struct file *file,
-				      unsigned long addr, unsigned long len,
-				      pgoff_t pgoff, unsigned long flags);
+				      struct file *file, unsigned long addr,
+				      unsigned long len, pgoff_t pgoff,
+				      unsigned long flags);
 int dma_buf_mmap_mprotect(struct vm_area_struct *vma, unsigned long start,
 			  unsigned long end, unsigned long newflags);
 void dma_buf_range_window(unsigned long pfn, pgoff_t pgoff,
 			  unsigned long nr_pages, pgoff_t *first, pgoff_t *end);
 void dma_buf_range_from_pages(struct page **pages, unsigned long nr_pages,
 			      struct dma_buf_range *range);
+struct page **dma_buf_pages_from_sgt(struct sg_table *sgt,
+				     unsigned long nr_pages);
+bool dma_buf_pages_whole_folios(struct page **pages, unsigned long nr_pages);
+extern const struct dma_buf_mmap_ops dma_buf_never_mmap_ops;
 int dma_buf_range_copy(const struct dma_buf_range *range, pgoff_t pgoff,
 		       size_t offset, void *buf, size_t len, bool write);
 pgprot_t dma_buf_range_prot(const struct dma_buf_range *range, pgprot_t prot);

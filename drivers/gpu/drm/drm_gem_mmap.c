@@ -56,6 +56,132 @@ int drm_gem_mmap_imported(struct drm_gem_object *obj,
 }
 
 #ifdef CONFIG_MMU
+static void drm_gem_mmap_get(void *priv)
+{
+	drm_gem_object_get(priv);
+}
+
+static void drm_gem_mmap_put(void *priv)
+{
+	drm_gem_object_put(priv);
+}
+
+/**
+ * drm_gem_mmap_source - an object as dma_buf_mmap_fault() takes it
+ * @obj: the object
+ *
+ * For a driver's own fault handler, which may change what it wants otherwise.
+ *
+ * Return: the object, with the ranges of &drm_gem_object.mmap_ops and at its offset in
+ * the device's address space.
+ */
+struct dma_buf_mmap_source drm_gem_mmap_source(struct drm_gem_object *obj)
+{
+	return (struct dma_buf_mmap_source) {
+		.ops = obj->mmap_ops,
+		.priv = obj,
+		.resv = obj->resv,
+		.get = drm_gem_mmap_get,
+		.put = drm_gem_mmap_put,
+		.offset = drm_vma_node_start(&obj->vma_node),
+		.nr_pages = obj->size >> PAGE_SHIFT,
+	};
+}
+EXPORT_SYMBOL_GPL(drm_gem_mmap_source);
+
+/**
+ * drm_gem_mmap_huge_fault - &vm_operations_struct.huge_fault for GEM objects
+ * @vmf: the fault, in a VMA as for drm_gem_vm_get_dmabuf(), VM_PFNMAP and not COW
+ * @order: order of the leaf
+ *
+ * Maps what &drm_gem_object.mmap_ops say, as a mapping through the dma-buf does.
+ *
+ * Context: Process context, mmap_lock or the VMA lock held, reservation lock not
+ * held.
+ * Return: what the fault handler has to return.
+ */
+vm_fault_t drm_gem_mmap_huge_fault(struct vm_fault *vmf, unsigned int order)
+{
+	const struct dma_buf_mmap_source src =
+		drm_gem_mmap_source(vmf->vma->vm_private_data);
+
+	return dma_buf_mmap_fault(vmf, order, &src);
+}
+EXPORT_SYMBOL_GPL(drm_gem_mmap_huge_fault);
+
+/**
+ * drm_gem_mmap_fault - &vm_operations_struct.fault for GEM objects
+ * @vmf: the fault
+ *
+ * drm_gem_mmap_huge_fault() for a page.
+ *
+ * Context: As there.
+ * Return: what the fault handler has to return.
+ */
+vm_fault_t drm_gem_mmap_fault(struct vm_fault *vmf)
+{
+	return drm_gem_mmap_huge_fault(vmf, 0);
+}
+EXPORT_SYMBOL_GPL(drm_gem_mmap_fault);
+
+/**
+ * drm_gem_mmap_access - &vm_operations_struct.access for GEM objects
+ * @vma: a mapping as for drm_gem_vm_get_dmabuf()
+ * @addr: user address in @vma
+ * @buf: kernel memory to copy to or from
+ * @len: bytes
+ * @write: copy from @buf
+ *
+ * Copies from and to what &drm_gem_object.mmap_ops say.
+ *
+ * Context: Process context, mmap_lock held, reservation lock not held.
+ * Return: bytes copied or a negative error value.
+ */
+int drm_gem_mmap_access(struct vm_area_struct *vma, unsigned long addr,
+			void *buf, int len, int write)
+{
+	const struct dma_buf_mmap_source src =
+		drm_gem_mmap_source(vma->vm_private_data);
+
+	return dma_buf_mmap_access(vma, addr, buf, len, write, &src);
+}
+EXPORT_SYMBOL_GPL(drm_gem_mmap_access);
+
+/**
+ * var drm_gem_mmap_vm_ops - vm_ops for objects with &drm_gem_object.mmap_ops
+ *
+ * For &drm_gem_object_funcs.vm_ops of a driver that has nothing to add.  The VMA is
+ * to be made VM_PFNMAP and not COW, as drm_gem_mmap_obj() does by itself for drivers
+ * without &drm_gem_object_funcs.mmap.
+ */
+const struct vm_operations_struct drm_gem_mmap_vm_ops = {
+	.open = drm_gem_vm_open,
+	.close = drm_gem_vm_close,
+	.fault = drm_gem_mmap_fault,
+#ifdef CONFIG_ARCH_SUPPORTS_HUGE_PFNMAP
+	.huge_fault = drm_gem_mmap_huge_fault,
+#endif
+	.mprotect = dma_buf_mmap_mprotect,
+	.access = drm_gem_mmap_access,
+	.get_dmabuf = drm_gem_vm_get_dmabuf,
+};
+EXPORT_SYMBOL_GPL(drm_gem_mmap_vm_ops);
+
+/*
+ * Whether mappings of @obj through its dma-buf need not go through the driver's fault
+ * handler: it has none, or one that maps the same ranges.
+ */
+bool drm_gem_mmap_by_core(struct drm_gem_object *obj)
+{
+	const struct vm_operations_struct *vm_ops;
+
+	if (!obj->mmap_ops)
+		return false;
+	vm_ops = obj->funcs ? obj->funcs->vm_ops : NULL;
+	return !vm_ops || vm_ops == &drm_gem_mmap_vm_ops ||
+	       vm_ops == obj->mmap_ops->vm_ops;
+}
+
 /*
  * An address for a mapping of @obj at which large leaves fit; 0 if the object
  * has no say in it.
@@ -64,11 +190,7 @@ unsigned long drm_gem_align_area(struct drm_gem_object *obj, struct file *filp,
 				 unsigned long addr, unsigned long len,
 				 unsigned long flags)
 {
-	const struct dma_buf_mmap_source src = {
-		.ops = obj->mmap_ops,
-		.priv = obj,
-		.nr_pages = obj->size >> PAGE_SHIFT,
-	};
+	const struct dma_buf_mmap_source src = drm_gem_mmap_source(obj);
 	struct file *file;
 
 	if (drm_gem_is_imported(obj)) {
@@ -78,8 +200,12 @@ unsigned long drm_gem_align_area(struct drm_gem_object *obj, struct file *filp,
 	if (!src.ops)
 		return 0;
 
-	return dma_buf_mmap_align_area(&src, obj->resv, filp, addr, len, 0,
-				       flags);
+	return dma_buf_mmap_align_area(&src, filp, addr, len, 0, flags);
+}
+#else
+bool drm_gem_mmap_by_core(struct drm_gem_object *obj)
+{
+	return false;
 }
 #endif
 

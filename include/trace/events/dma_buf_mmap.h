@@ -33,6 +33,24 @@ TRACE_EVENT(dma_buf_mmap_fault,
 		  __print_flags(__entry->ret, "|", VM_FAULT_RESULT_TRACE))
 );
 
+/* A fault could not go on at once. */
+TRACE_EVENT(dma_buf_mmap_wait,
+	TP_PROTO(struct vm_fault *vmf, const char *what),
+	TP_ARGS(vmf, what),
+	TP_STRUCT__entry(
+		__field(ino_t, ino)
+		__field(unsigned long, address)
+		__string(what, what)
+	),
+	TP_fast_assign(
+		__entry->ino = file_inode(vmf->vma->vm_file)->i_ino;
+		__entry->address = vmf->address;
+		__assign_str(what);
+	),
+	TP_printk("ino=%lu address=0x%lx for=%s",
+		  __entry->ino, __entry->address, __get_str(what))
+);
+
 TRACE_EVENT(dma_buf_mmap_zap,
 	TP_PROTO(struct dma_buf *dmabuf),
 	TP_ARGS(dmabuf),

@@ -15,6 +15,7 @@
 #include <drm/ttm/ttm_tt.h>
 
 #include "ttm_bo_internal.h"
+#include "ttm_pool_internal.h"
 
 /* &dma_buf_range.cookie where there is no drm_dev_exit() to do */
 #define TTM_RANGE_UNPLUGGED	-1
@@ -103,6 +104,36 @@ static int ttm_bo_io_range(struct ttm_buffer_object *bo, pgoff_t pgoff,
 	return 0;
 }
 
+/*
+ * The pool allocates a buffer in blocks, the larger ones first, so that each is at a
+ * multiple of its size, and keeps the order of each in the private field of its first
+ * page.  Whether the page at @pgoff is in one that is as large as a PMD leaf.  What the
+ * field of another page is left with does no harm: at a multiple of the size of the
+ * leaf, it is in a larger block then.
+ */
+static bool ttm_bo_block_range(struct ttm_buffer_object *bo, pgoff_t pgoff,
+			       struct dma_buf_range *range)
+{
+	struct ttm_tt *tt = bo->ttm;
+	unsigned int order;
+	pgoff_t first;
+
+	if (tt->page_flags & TTM_TT_FLAG_EXTERNAL ||
+	    ttm_pool_uses_dma_alloc(&bo->bdev->pool))
+		return false;
+
+	for (order = PMD_ORDER; order <= MAX_PAGE_ORDER; order++) {
+		first = ALIGN_DOWN(pgoff, 1UL << order);
+		if (page_private(tt->pages[first]) < order)
+			continue;
+		range->start = first;
+		range->nr_pages = 1UL << order;
+		range->pfn = page_to_pfn(tt->pages[first]);
+		return true;
+	}
+	return false;
+}
+
 static int ttm_bo_populate_for_cpu(struct ttm_buffer_object *bo)
 {
 	struct ttm_operation_ctx ctx = { .interruptible = true };
@@ -136,9 +167,10 @@ static int ttm_bo_tt_range(struct ttm_buffer_object *bo, pgoff_t pgoff,
 	if (!tt->pages[pgoff])
 		return populate ? -ENOMEM : -ENODATA;
 
-	range->start = pgoff;
 	range->caching = ttm_bo_range_caching(tt->caching);
 	range->decrypted = tt->page_flags & TTM_TT_FLAG_DECRYPTED;
+	if (ttm_bo_block_range(bo, pgoff, range))
+		return 0;
 	dma_buf_range_from_pages(tt->pages, min_t(pgoff_t, tt->num_pages,
 						  PFN_UP(bo->base.size)),
 				 range);

@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A small exporter before and after it was ported to the core's CPU mappings, and
+ * what it gains.  Documentation/gpu/dma-buf-mmap-porting.rst shows it.
+ */
+#include <kunit/test.h>
+
+#include <linux/dma-buf.h>
+#include <linux/dma-buf-mmap.h>
+#include <linux/file.h>
+#include <linux/mm.h>
+#include <linux/mman.h>
+#include <linux/slab.h>
+
+#define PORT_NR_PAGES	8
+
+struct port_buf {
+	struct page *pages[PORT_NR_PAGES];
+};
+
+/* Before */
+static vm_fault_t port_vm_fault(struct vm_fault *vmf)
+{
+	struct port_buf *buf = vmf->vma->vm_private_data;
+
+	if (vmf->pgoff >= PORT_NR_PAGES)
+		return VM_FAULT_SIGBUS;
+
+	return vmf_insert_pfn(vmf->vma, vmf->address,
+			      page_to_pfn(buf->pages[vmf->pgoff]));
+}
+
+static const struct vm_operations_struct port_vm_ops = {
+	.fault = port_vm_fault,
+};
+
+static int port_mmap(struct dma_buf *dmabuf, struct vm_area_struct *vma)
+{
+	if (vma_is_cow_mapping(vma))
+		return -EINVAL;
+
+	vm_flags_set(vma, VM_IO | VM_PFNMAP | VM_DONTEXPAND | VM_DONTDUMP);
+	vma->vm_ops = &port_vm_ops;
+	vma->vm_private_data = dmabuf->priv;
+	return 0;
+}
+
+/* After */
+static int port_get_range(void *priv, pgoff_t pgoff, bool populate,
+			  struct dma_buf_range *range)
+{
+	struct port_buf *buf = priv;
+
+	dma_buf_range_from_pages(buf->pages, PORT_NR_PAGES, range);
+	return 0;
+}
+
+static const struct dma_buf_mmap_ops port_mmap_ops = {
+	.get_range = port_get_range,
+};
+
+/* The end: what both share */
+static struct sg_table *port_map(struct dma_buf_attachment *attach,
+				 enum dma_data_direction dir)
+{
+	return ERR_PTR(-EOPNOTSUPP);
+}
+
+static void port_unmap(struct dma_buf_attachment *attach, struct sg_table *sgt,
+		       enum dma_data_direction dir)
+{
+}
+
+static void port_release(struct dma_buf *dmabuf)
+{
+	struct port_buf *buf = dmabuf->priv;
+	unsigned int i;
+
+	for (i = 0; i < PORT_NR_PAGES; i++)
+		__free_page(buf->pages[i]);
+	kfree(buf);
+}
+
+static const struct dma_buf_ops port_before_ops = {
+	.map_dma_buf = port_map,
+	.unmap_dma_buf = port_unmap,
+	.mmap = port_mmap,
+	.release = port_release,
+};
+
+static const struct dma_buf_ops port_after_ops = {
+	.map_dma_buf = port_map,
+	.unmap_dma_buf = port_unmap,
+	.release = port_release,
+};
+
+static struct dma_buf *port_export(struct kunit *test, bool ported)
+{
+	DEFINE_DMA_BUF_EXPORT_INFO(exp_info);
+	struct port_buf *buf = kzalloc_obj(*buf);
+	struct dma_buf *dmabuf;
+	unsigned int i;
+	u64 *first;
+
+	KUNIT_ASSERT_NOT_NULL(test, buf);
+	for (i = 0; i < PORT_NR_PAGES; i++) {
+		buf->pages[i] = alloc_page(GFP_KERNEL | __GFP_ZERO | __GFP_NOFAIL);
+		first = page_address(buf->pages[i]);
+		*first = i + 1;
+	}
+	exp_info.ops = ported ? &port_after_ops : &port_before_ops;
+	if (ported)
+		exp_info.mmap.ops = &port_mmap_ops;
+	exp_info.size = PORT_NR_PAGES * PAGE_SIZE;
+	exp_info.flags = O_RDWR;
+	exp_info.priv = buf;
+	dmabuf = dma_buf_export(&exp_info);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, dmabuf);
+	return dmabuf;
+}
+
+struct port_case {
+	const char *description;
+	bool ported;
+};
+
+static const struct port_case port_params[] = {
+	{ "before", false },
+	{ "after", true },
+};
+
+KUNIT_ARRAY_PARAM_DESC(port_cases, port_params, description);
+
+/* Both map the same pages; only the ported one is found by address and by ptrace(). */
+static void port_maps(struct kunit *test)
+{
+	const struct port_case *param = test->param_value;
+	struct dma_buf *dmabuf, *found;
+	unsigned long addr;
+	u64 val, offset;
+	unsigned int i;
+
+	KUNIT_ASSERT_EQ(test, kunit_attach_mm(), 0);
+	dmabuf = port_export(test, param->ported);
+	addr = vm_mmap(dmabuf->file, 0, (PORT_NR_PAGES - 2) * PAGE_SIZE,
+		       PROT_READ | PROT_WRITE, MAP_SHARED, 2 * PAGE_SIZE);
+	if (IS_ERR_VALUE(addr)) {
+		KUNIT_FAIL(test, "mmap: %ld", (long)addr);
+		goto put;
+	}
+
+	for (i = 2; i < PORT_NR_PAGES; i++) {
+		val = 0;
+		KUNIT_EXPECT_EQ(test, 0, copy_from_user(&val, (void __user *)addr +
+							(i - 2) * PAGE_SIZE,
+							sizeof(val)));
+		KUNIT_EXPECT_EQ(test, val, i + 1);
+	}
+
+	val = 0;
+	KUNIT_EXPECT_EQ(test, param->ported ? sizeof(val) : 0,
+			access_process_vm(current, addr + PAGE_SIZE, &val,
+					  sizeof(val), FOLL_FORCE));
+	KUNIT_EXPECT_EQ(test, val, param->ported ? 4 : 0);
+
+	found = dma_buf_get_from_address(current->mm, addr, PAGE_SIZE, VM_READ,
+					 &offset);
+	if (param->ported) {
+		KUNIT_EXPECT_PTR_EQ(test, found, dmabuf);
+		KUNIT_EXPECT_EQ(test, offset, 2 * PAGE_SIZE);
+		dma_buf_put(found);
+	} else {
+		KUNIT_EXPECT_EQ(test, PTR_ERR(found), -ENOENT);
+	}
+put:
+	dma_buf_put(dmabuf);
+}
+
+static struct kunit_case port_test_cases[] = {
+	KUNIT_CASE_PARAM(port_maps, port_cases_gen_params),
+	{}
+};
+
+static struct kunit_suite port_suite = {
+	.name = "dma_buf_mmap_port",
+	.test_cases = port_test_cases,
+};
+
+kunit_test_suite(port_suite);
+
+MODULE_DESCRIPTION("KUnit test of porting an exporter to the core's CPU mappings");
+MODULE_IMPORT_NS("DMA_BUF");
+MODULE_LICENSE("GPL");

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: MIT
+/* Copyright © 2026 dmabuf-mmap authors */
+#include <fcntl.h>
+#include <stdarg.h>
+#include <sys/stat.h>
+
+#include "igt.h"
+#include "dma_buf_mmap/trace.h"
+
+#define INSTANCE "/sys/kernel/tracing/instances/igt-dma-buf-mmap"
+
+static bool write_to(const char *file, const char *text)
+{
+	int fd = open(file, O_WRONLY | O_TRUNC | O_CLOEXEC);
+	bool ok;
+
+	if (fd < 0)
+		return false;
+	ok = write(fd, text, strlen(text)) == (ssize_t)strlen(text);
+	close(fd);
+	return ok;
+}
+
+static void remove_instance(int sig)
+{
+	(void)sig;
+	rmdir(INSTANCE);
+}
+
+void trace_require(void)
+{
+	igt_require_f(!mkdir(INSTANCE, 0700) || errno == EEXIST,
+		      "no tracing instance can be made (CONFIG_TRACING, tracefs, root): %s\n",
+		      strerror(errno));
+	igt_install_exit_handler(remove_instance);
+	igt_require_f(write_to(INSTANCE "/events/dma_buf_mmap/enable", "1"),
+		      "the kernel has no tracepoints dma_buf_mmap: %s\n", strerror(errno));
+}
+
+void trace_clear(void)
+{
+	igt_assert(write_to(INSTANCE "/trace", "\n"));
+}
+
+int trace_count(const char *format, ...)
+{
+	char line[512], text[256];
+	va_list args;
+	int n = 0;
+	FILE *f;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	f = fopen(INSTANCE "/trace", "r");
+	igt_assert(f);
+	while (fgets(line, sizeof(line), f)) {
+		igt_debug("%s", line);
+		n += !!strstr(line, text);
+	}
+	fclose(f);
+	return n;
+}

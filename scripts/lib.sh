@@ -62,10 +62,11 @@ overlay_files() {
 		! -name '*~' ! -name '*.orig' ! -name '*.rej' ! -name '.*' 2>/dev/null | LC_ALL=C sort)
 }
 
-# The patches for Linux VERSION in order, those for that version alone first; "*": all that there are.
+# The patches for Linux VERSION in the order of their names, those in patches/VERSION/ for
+# that version alone; "*": all that there are.
 patch_files() {
-	find "$TOP/patches" -mindepth 2 -path "*/$1/*.patch" | LC_ALL=C sort
-	find "$TOP/patches" -maxdepth 1 -name '*.patch' | LC_ALL=C sort
+	find "$TOP/patches" \( -path "$TOP/patches/$1/*.patch" -o -path "$TOP/patches/*.patch" -not -path "$TOP/patches/*/*" \) \
+		-printf '%f %p\n' | LC_ALL=C sort | cut -d' ' -f2-
 }
 
 # Hash of the contents (and names) of what is listed on stdin.

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 /* Copyright © 2026 dmabuf-mmap authors */
 #include <fcntl.h>
+#include <pthread.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <time.h>
+#include <linux/dma-heap.h>
 #include <linux/udmabuf.h>
 #ifdef __x86_64__
 #include <x86intrin.h>
@@ -16,6 +18,7 @@
 #include "dma_buf_mmap/drm.h"
 #include "dma_buf_mmap/mock.h"
 #include "dma_buf_mmap/ptdump.h"
+#include "dma_buf_mmap/trace.h"
 #include "dma_buf_mmap/vfio.h"
 
 /**
@@ -111,7 +114,10 @@ static double first_touch(const struct touch *t)
 	return (double)best / (t->length / t->step);
 }
 
-static struct vfio_dev small = { .fd = -1, .iommufd = -1 }, big = { .fd = -1, .iommufd = -1 };
+static struct vfio_dev small = { .fd = -1, .iommufd = -1 }, big = { .fd = -1, .iommufd = -1 },
+	huge = { .fd = -1, .iommufd = -1 };
+
+#define LARGE_LENGTH (64 * SZ_1M)
 
 /* The whole BAR as a dma-buf that can be mapped: not before our patches */
 static int export_mappable(const struct vfio_dev *dev)
@@ -162,16 +168,67 @@ static void dmabuf_large(void)
 	close(one.fd);
 }
 
+static void write_number(const char *file, unsigned int n)
+{
+	FILE *f = fopen(file, "w");
+
+	igt_require_f(f && fprintf(f, "%u\n", n) > 0 && !fclose(f), "%s: %s\n", file,
+		      strerror(errno));
+}
+
+static int udmabuf(size_t length, unsigned int memfd_flags)
+{
+	struct udmabuf_create create = { .flags = UDMABUF_FLAGS_CLOEXEC, .size = length };
+	const int dev = open("/dev/udmabuf", O_RDWR | O_CLOEXEC);
+	int fd;
+
+	igt_require_f(dev >= 0, "there is no /dev/udmabuf\n");
+	create.memfd = memfd_create("bench", MFD_ALLOW_SEALING | MFD_CLOEXEC | memfd_flags);
+	igt_assert_fd(create.memfd);
+	igt_assert_eq(ftruncate(create.memfd, length), 0);
+	igt_assert_eq(fcntl(create.memfd, F_ADD_SEALS, F_SEAL_SHRINK), 0);
+	fd = ioctl(dev, UDMABUF_CREATE, &create);
+	igt_assert_fd(fd);
+	close(create.memfd);
+	close(dev);
+	return fd;
+}
+
+static void udmabuf_large(void)
+{
+	struct touch t = { -1, 0, LARGE_LENGTH, SZ_2M, 0 };
+
+	write_number("/proc/sys/vm/nr_hugepages", LARGE_LENGTH / SZ_2M);
+	t.fd = udmabuf(LARGE_LENGTH, MFD_HUGETLB);
+	figure("udmabuf-2m-fault", first_touch(&t));
+	close(t.fd);
+	write_number("/proc/sys/vm/nr_hugepages", 0);
+}
+
+static void heap_large(void)
+{
+	struct dma_heap_allocation_data alloc = { .len = 32 * SZ_1M, .fd_flags = O_RDWR | O_CLOEXEC };
+	struct touch t = { -1, 0, alloc.len, SZ_2M, 0 };
+	const int heap = open("/dev/dma_heap/default_cma_region", O_RDONLY | O_CLOEXEC);
+
+	igt_require_f(heap >= 0, "there is no CMA heap (cma=64M on the command line?)\n");
+	do_ioctl(heap, DMA_HEAP_IOCTL_ALLOC, &alloc);
+	t.fd = alloc.fd;
+	figure("cma-heap-2m-fault", first_touch(&t));
+	close(t.fd);
+	close(heap);
+}
+
 static void mock_large(void)
 {
-	const struct touch t = { mock_create(64 * SZ_1M, 9), 0, 64 * SZ_1M, SZ_2M, 0 };
+	const struct touch t = { mock_create(LARGE_LENGTH, 9), 0, LARGE_LENGTH, SZ_2M, 0 };
 
 	figure("mock-2m-fault", first_touch(&t));
 	close(t.fd);
 }
 
 /* Small leaves only, as no large one fits at such an address */
-#define SMALL_LENGTH (8 * SZ_1M)
+#define SMALL_LENGTH (4 * SZ_1M)
 
 static void bar_small(void)
 {
@@ -228,39 +285,6 @@ static void ttm_small(void)
 	close(drm);
 }
 
-static void shmem_small(void)
-{
-	const int drm = drm_open_by_name("vgem");
-	struct touch t = { drm, 0, SMALL_LENGTH, SZ_4K, SZ_4K };
-	uint32_t handle;
-
-	igt_require_f(drm >= 0, "there is no vgem\n");
-	handle = drm_create_dumb(drm, SMALL_LENGTH);
-	t.offset = gem_offset(drm, handle);
-	figure("shmem-4k-sequential", first_touch(&t));
-	drm_close_handle(drm, handle);
-	close(drm);
-}
-
-static void udmabuf_small(void)
-{
-	struct udmabuf_create create = { .flags = UDMABUF_FLAGS_CLOEXEC, .size = SMALL_LENGTH };
-	const int dev = open("/dev/udmabuf", O_RDWR | O_CLOEXEC);
-	struct touch t = { -1, 0, SMALL_LENGTH, SZ_4K, SZ_4K };
-
-	igt_require_f(dev >= 0, "there is no /dev/udmabuf\n");
-	create.memfd = memfd_create("bench", MFD_ALLOW_SEALING | MFD_CLOEXEC);
-	igt_assert_fd(create.memfd);
-	igt_assert_eq(ftruncate(create.memfd, SMALL_LENGTH), 0);
-	igt_assert_eq(fcntl(create.memfd, F_ADD_SEALS, F_SEAL_SHRINK), 0);
-	t.fd = ioctl(dev, UDMABUF_CREATE, &create);
-	igt_assert_fd(t.fd);
-	figure("udmabuf-4k-sequential", first_touch(&t));
-	close(t.fd);
-	close(create.memfd);
-	close(dev);
-}
-
 /* One touch, far from any other but where there is a page table */
 static double random_touch(const struct touch *t)
 {
@@ -277,6 +301,69 @@ static double random_touch(const struct touch *t)
 		dbm_munmap(p, t->length);
 	}
 	return best;
+}
+
+static void ttm_large(void)
+{
+	const int drm = drm_open_by_name("qxl");
+	struct drm_qxl_alloc alloc = { .size = LARGE_LENGTH / 4 };
+	struct touch t = { drm, 0, alloc.size, SZ_2M, 0 };
+	uint32_t dumb;
+
+	igt_require_f(drm >= 0, "there is no qxl\n");
+	do_ioctl(drm, DRM_IOCTL_QXL_ALLOC, &alloc);
+	t.offset = gem_offset(drm, alloc.handle);
+	figure("ttm-vram-2m-fault", first_touch(&t));
+	t.step = SZ_4K;
+	t.shift = SZ_4K;
+	figure("ttm-vram-4k-random", random_touch(&t));
+	drm_close_handle(drm, alloc.handle);
+	dumb = drm_create_dumb(drm, t.length);
+	t.offset = gem_offset(drm, dumb);
+	t.step = SZ_2M;
+	t.shift = 0;
+	figure("ttm-system-2m-fault", first_touch(&t));
+	t.step = SZ_4K;
+	t.shift = SZ_4K;
+	figure("ttm-system-4k-random", random_touch(&t));
+	drm_close_handle(drm, dumb);
+	close(drm);
+}
+
+static void shmem_small(void)
+{
+	const int drm = drm_open_by_name("vgem");
+	struct touch t = { drm, 0, SMALL_LENGTH, SZ_4K, SZ_4K };
+	uint32_t handle;
+
+	igt_require_f(drm >= 0, "there is no vgem\n");
+	handle = drm_create_dumb(drm, SMALL_LENGTH);
+	t.offset = gem_offset(drm, handle);
+	figure("shmem-4k-sequential", first_touch(&t));
+	drm_close_handle(drm, handle);
+	close(drm);
+}
+
+static void udmabuf_small(void)
+{
+	const struct touch t = { udmabuf(SMALL_LENGTH, 0), 0, SMALL_LENGTH, SZ_4K, SZ_4K };
+
+	figure("udmabuf-4k-sequential", first_touch(&t));
+	close(t.fd);
+}
+
+static void heap_small(void)
+{
+	struct dma_heap_allocation_data alloc = { .len = SMALL_LENGTH, .fd_flags = O_RDWR | O_CLOEXEC };
+	struct touch t = { -1, 0, SMALL_LENGTH, SZ_4K, SZ_4K };
+	const int heap = open("/dev/dma_heap/system", O_RDONLY | O_CLOEXEC);
+
+	igt_require_f(heap >= 0, "there is no system heap\n");
+	do_ioctl(heap, DMA_HEAP_IOCTL_ALLOC, &alloc);
+	t.fd = alloc.fd;
+	figure("system-heap-4k-sequential", first_touch(&t));
+	close(t.fd);
+	close(heap);
 }
 
 static void bar_random(void)
@@ -393,6 +480,102 @@ static void by_address(void)
 	close(fd);
 }
 
+/* Mapping, a touch of each 2 MiB, unmapping: for each page of the mapping */
+static void scale(const char *name, int fd, off_t offset)
+{
+	char figure_name[64];
+
+	for (size_t length = SZ_2M; length <= huge.size; length *= 2) {
+		uint64_t best = UINT64_MAX, n;
+		void *odd = mmap(NULL, 3 * SZ_4K, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+		for (int round = 0; round < rounds; round++) {
+			char *p;
+
+			n = ticks();
+			p = dbm_mmap(fd, length, RW, offset);
+			walk(p, length, SZ_2M);
+			dbm_munmap(p, length);
+			n = ticks() - n;
+			best = n < best ? n : best;
+		}
+		dbm_munmap(odd, 3 * SZ_4K);
+		snprintf(figure_name, sizeof(figure_name), "scale-%s-%zu", name, length / SZ_1M);
+		igt_info("FIGURE %s %.4f\n", figure_name, (double)best / (length / SZ_4K));
+	}
+}
+
+static void bar_scale(void)
+{
+	vfio_require(&huge, 32ull * SZ_1G, UINT64_MAX);
+	vfio_open(&huge);
+	scale("bar", huge.fd, huge.bar);
+	vfio_close(&huge);
+}
+
+static void dmabuf_scale(void)
+{
+	int fd;
+
+	vfio_require(&huge, 32ull * SZ_1G, UINT64_MAX);
+	vfio_open(&huge);
+	fd = export_mappable(&huge);
+	scale("dmabuf", fd, 0);
+	close(fd);
+	vfio_close(&huge);
+}
+
+/* One half of a mapping, walked when the other thread is ready too */
+struct half {
+	char *p;
+	size_t length;
+	pthread_barrier_t *ready;
+};
+
+static void *walk_half(void *data)
+{
+	const struct half *half = data;
+
+	pthread_barrier_wait(half->ready);
+	walk(half->p, half->length, SZ_4K);
+	return NULL;
+}
+
+/* How often a fault is handled, or put off to be handled again, for one thread or two */
+static int count_faults(int fd, unsigned int nr_threads)
+{
+	const struct touch t = { fd, 0, LARGE_LENGTH, SZ_4K, SZ_4K };
+	pthread_t threads[2];
+	pthread_barrier_t ready;
+	struct half halves[2];
+	char *p = map_touch(&t);
+
+	igt_assert_eq(pthread_barrier_init(&ready, NULL, nr_threads), 0);
+	trace_clear();
+	for (unsigned int i = 0; i < nr_threads; i++) {
+		halves[i] = (struct half){ p + i * (t.length / nr_threads), t.length / nr_threads, &ready };
+		igt_assert_eq(pthread_create(&threads[i], NULL, walk_half, &halves[i]), 0);
+	}
+	for (unsigned int i = 0; i < nr_threads; i++)
+		igt_assert_eq(pthread_join(threads[i], NULL), 0);
+	dbm_munmap(p, t.length);
+	return trace_count("dma_buf_mmap_fault: ") + trace_count("dma_buf_mmap_wait: ");
+}
+
+static void two_cpus(void)
+{
+	int fd, one, two;
+
+	igt_require_f(sysconf(_SC_NPROCESSORS_ONLN) > 1, "there is one CPU only\n");
+	trace_require();
+	fd = mock_create(LARGE_LENGTH, 9);
+	one = count_faults(fd, 1);
+	two = count_faults(fd, 2);
+	igt_info("%d faults of one thread, %d of two\n", one, two);
+	igt_info("FIGURE two-cpus-faults %.3f\n", (double)two / one);
+	close(fd);
+}
+
 /* What has nothing to do with us */
 static void bystanders(void)
 {
@@ -430,6 +613,10 @@ static const struct {
 	{ "shmem-small", shmem_small, false, false },
 	{ "udmabuf-small", udmabuf_small, false, false },
 	{ "ttm-small", ttm_small, false, false },
+	{ "ttm-large", ttm_large, false, false },
+	{ "heap-small", heap_small, false, false },
+	{ "heap-large", heap_large, false, false },
+	{ "udmabuf-large", udmabuf_large, false, false },
 	{ "mock-large", mock_large, false, true },
 	{ "mock-small", mock_small, false, true },
 	{ "mock-random", mock_random, false, true },
@@ -442,6 +629,9 @@ static const struct {
 	{ "bar-zap-again", bar_zap_again, true, false },
 	{ "dmabuf-large", dmabuf_large, true, false },
 	{ "dmabuf-small", dmabuf_small, true, false },
+	{ "bar-scale", bar_scale, false, false },
+	{ "dmabuf-scale", dmabuf_scale, false, false },
+	{ "two-cpus", two_cpus, false, true },
 };
 
 int igt_main()

@@ -19,6 +19,12 @@
  * Functionality: CPU mapping
  * Description: What a mapping does while its backing moves, is away or is gone
  *
+ * SUBTEST: never-mappable
+ * Description: mmap() says EACCES of a buffer that no CPU may map
+ *
+ * SUBTEST: mmap-by-state
+ * Description: mmap() works while the backing is away for a while, not once it is gone
+ *
  * SUBTEST: busy-waits
  * Description: A fault waits for a busy backing and then finds the data
  *
@@ -355,7 +361,42 @@ static void move_hammer(unsigned int order)
 	close(fd);
 }
 
+static void never_mappable(void)
+{
+	struct dma_buf_mock_create create = {
+		.size = SIZE,
+		.flags = DMA_BUF_MOCK_NEVER_MAPPABLE,
+		.open_flags = O_RDWR | O_CLOEXEC,
+	};
+	int fd = mock_create_args(&create);
+
+	dbm_mmap_err(fd, SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, 0, EACCES);
+	dbm_mmap_err(fd, SZ_4K, PROT_READ, MAP_SHARED, 0, EACCES);
+	close(fd);
+}
+
+static void mmap_by_state(void)
+{
+	int fd = mock_create(SIZE, 0);
+	void *busy, *off;
+
+	mock_set_state(fd, DMA_BUF_MOCK_BUSY);
+	busy = dbm_mmap(fd, SIZE, PROT_READ | PROT_WRITE, 0);
+	mock_set_state(fd, DMA_BUF_MOCK_OFF);
+	off = dbm_mmap(fd, SIZE, PROT_READ | PROT_WRITE, 0);
+	mock_set_state(fd, DMA_BUF_MOCK_READY);
+	dbm_fill(busy, SIZE, 0);
+	dbm_check(off, SIZE, 0);
+	mock_set_state(fd, DMA_BUF_MOCK_REVOKED);
+	dbm_mmap_err(fd, SIZE, PROT_READ, MAP_SHARED, 0, ENODEV);
+	dbm_munmap(busy, SIZE);
+	dbm_munmap(off, SIZE);
+	close(fd);
+}
+
 static const struct dbm_test tests[] = {
+	{ "never-mappable", "A clear error at mmap(), no SIGBUS later", never_mappable },
+	{ "mmap-by-state", "Only a buffer gone for good refuses mmap()", mmap_by_state },
 	{ "busy-waits", "A short reset is a short wait", busy_waits },
 	{ "busy-killable", "A long reset cannot hold a process", busy_killable },
 	{ "fence-killable", "A slow device cannot hold a process", fence_killable },

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT */
+/* Copyright © 2026 dmabuf-mmap authors */
+#ifndef DMA_BUF_MMAP_SOURCES_H
+#define DMA_BUF_MMAP_SOURCES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "dma_buf_mmap/access.h"
+
+/*
+ * Where dma-bufs come from.  To have dma_buf_mmap_conformance check one more
+ * exporter, add a line to the table in sources.c, and the functions that it names if
+ * there are none like them.
+ */
+
+/* Whatever the address, there are whole 2 MiB leaves in it. */
+#define SOURCE_SIZE (4 * SZ_2M)
+
+/* What a source has; rules may need it. */
+enum source_flags {
+	/* its dma-bufs are read-only when asked to be */
+	SOURCE_READONLY = 1 << 0,
+	/* its memory can be mapped through another file too: source_buffer.native */
+	SOURCE_NATIVE = 1 << 1,
+	/* that file is a DRM device, and such a mapping is one of the same dma-buf */
+	SOURCE_GEM = 1 << 2,
+	/* there is a 2 MiB leaf wherever one fits */
+	SOURCE_LARGE = 1 << 3,
+	/* its memory can go away for a while: source.set_away */
+	SOURCE_AWAY = 1 << 4,
+};
+
+/* For source_create(), besides O_RDONLY and O_RDWR: a GEM object without a dma-buf */
+#define SOURCE_NOT_EXPORTED (-1)
+
+struct source_buffer {
+	const struct source *source;
+	int fd;			/* of the dma-buf, or -1 */
+	int native;		/* the other file, or -1; it shows the buffer ... */
+	off_t native_offset;	/* ... from here on */
+	uint32_t handle;	/* of the GEM object */
+	uint64_t id;		/* what makes its contents differ from those of others */
+};
+
+struct source {
+	const char *name;
+	unsigned int flags;	/* enum source_flags */
+	unsigned int caching;	/* leaves have one of these enum ptdump_caching */
+	const char *device;	/* DRM driver; heaps, tried in turn */
+	unsigned int arg;	/* mock: order of its chunks; udmabuf: flags of the memfd */
+	/* Skip with the reason if there is no such exporter here. */
+	void (*require)(struct source *s);
+	/* Make a buffer of SOURCE_SIZE, and of a dma-buf @fd with that access. */
+	void (*create)(struct source_buffer *b, int access);
+	/* Let go of all but the dma-buf; optional. */
+	void (*destroy)(struct source_buffer *b);
+	/* SOURCE_AWAY */
+	void (*set_away)(struct source_buffer *b, bool away);
+	int fd;			/* of the device, once it is open; then not 0 */
+};
+
+extern struct source sources[];
+extern const size_t source_count;
+
+struct source_buffer source_create(const struct source *s, int access);
+/* A read-write one whose pages have their contents; nothing is mapped of it any more. */
+struct source_buffer source_create_filled(const struct source *s);
+/* Close all that leads to it; what is mapped stays. */
+void source_destroy(struct source_buffer *b);
+void sources_close(void);
+
+/* Map all of it through its other file. */
+void *source_map_native(const struct source_buffer *b, int prot);
+/* Map it as the dma-buf that it is: through the dma-buf and, if there is one, the DRM fd. */
+int source_map_both(const struct source_buffer *b, char *p[2]);
+
+/*
+ * Write, and check, in each page a word that no other page of this or another buffer
+ * has; @offset is that of @p in the buffer.  No other word of the page is touched.
+ */
+#define SOURCE_WORD 0x300
+void source_fill(const struct source_buffer *b, char *p, size_t length, uint64_t offset);
+void source_check(const struct source_buffer *b, const char *p, size_t length, uint64_t offset);
+uint64_t source_pattern(const struct source_buffer *b, uint64_t offset);
+
+#endif

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # Thin: each target calls one script. Start with: make help
 .DEFAULT_GOAL := help
-.PHONY: help run shell check bench image kunit lint docs apply deb igt-dropin clean distclean-cache setup
+.PHONY: help run shell check mutants bench image kunit lint docs apply deb igt-dropin clean distclean-cache setup
 
 CONFIG ?= perf
 export QUICK V QEMU ACCEL SMP MEM QEMU_ARGS KEEP
@@ -21,6 +21,9 @@ shell: setup ## a shell in the guest with the devices present
 
 check: setup ## all checks and tests; ends with "N passed, N failed, N skipped"; CONFIG=kasan for that kernel
 	$(S)check
+
+mutants: setup ## break the kernel in one way after the other: does a test notice? takes over an hour
+	$(S)mutants
 
 bench: setup ## guest instructions of mapping, touching, zapping: stock and patched; QUICK=1 only patched
 	$(S)bench

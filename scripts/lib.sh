@@ -94,3 +94,9 @@ kernel_version() {
 		die "$1 is Linux ${v:-of unknown version}; supported: $(awk '/^linux-source/ { sub("linux-source-", "", $1); printf "%s.x ", $1 }' "$TOP/KERNEL")"
 	echo "$v"
 }
+
+# kernel_make TREE BUILD TARGET...: always with the same options, or all would be built again.
+kernel_make() {
+	make -C "$1" O="$2" -j"$JOBS" CC="ccache gcc" KBUILD_BUILD_TIMESTAMP=@0 KBUILD_BUILD_USER=u \
+		KBUILD_BUILD_HOST=h "${@:3}"
+}

@@ -202,7 +202,6 @@ static void udmabuf_large(void)
 	t.fd = udmabuf(LARGE_LENGTH, MFD_HUGETLB);
 	figure("udmabuf-2m-fault", first_touch(&t));
 	close(t.fd);
-	write_number("/proc/sys/vm/nr_hugepages", 0);
 }
 
 static void heap_large(void)

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # Thin: each target calls one script. Start with: make help
 .DEFAULT_GOAL := help
-.PHONY: help run shell check mutants bench image kunit lint docs apply deb igt-dropin clean distclean-cache setup
+.PHONY: help run shell check mutants bench image kunit lint docs apply series bisect compile-test deb \
+	igt-dropin clean distclean-cache setup
 
 CONFIG ?= perf
 export QUICK V QEMU ACCEL SMP MEM QEMU_ARGS KEEP
@@ -43,6 +44,9 @@ image: setup ## build a kernel, print the path of its image: CONFIG=debug|kasan|
 apply: ## overlay and patches onto your own 7.3.x or 7.2.x tree: KSRC=~/linux
 	$(if $(KSRC),,$(error say which tree: make apply KSRC=~/linux))
 	$(S)apply $(KSRC)
+
+series: setup ## the patches as mails for maintainers, in out/series, checked
+	$(S)series
 
 deb: setup ## an installable kernel package in out/; CONFIG_FILE=/boot/config-... to choose its configuration
 	$(S)deb

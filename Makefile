@@ -5,7 +5,7 @@
 	igt-dropin clean distclean-cache setup
 
 CONFIG ?= perf
-export QUICK V QEMU ACCEL SMP MEM QEMU_ARGS KEEP
+export QUICK V QEMU ACCEL SMP MEM QEMU_ARGS KEEP ARCHS
 export KSRC := $(if $(KSRC),$(abspath $(KSRC)))
 Q := $(if $(V),,@)
 S := $(Q)scripts/
@@ -47,6 +47,12 @@ apply: ## overlay and patches onto your own 7.3.x or 7.2.x tree: KSRC=~/linux
 
 series: setup ## the patches as mails for maintainers, in out/series, checked
 	$(S)series
+
+bisect: setup ## build after each patch what it touches: a line per patch; PATCHES='0005 0006' only after these
+	$(S)bisect $(PATCHES)
+
+compile-test: setup ## W=1 on x86-64, arm64, arm: what only the patched tree is warned of; hours. ONLY='drivers/vfio mm/pfnmap.c' ARCHS='arm'
+	$(S)compile-test $(ONLY)
 
 deb: setup ## an installable kernel package in out/; CONFIG_FILE=/boot/config-... to choose its configuration
 	$(S)deb

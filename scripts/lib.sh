@@ -63,7 +63,8 @@ overlay_files() {
 }
 
 # The patches for Linux VERSION in the order of their names, those in patches/VERSION/ for
-# that version alone; "*": all that there are.
+# that version alone; "*": all that there are. 0000-* gives an older version what the others
+# need of a newer one.
 patch_files() {
 	find "$TOP/patches" \( -path "$TOP/patches/$1/*.patch" -o -path "$TOP/patches/*.patch" -not -path "$TOP/patches/*/*" \) \
 		-printf '%f %p\n' | LC_ALL=C sort | cut -d' ' -f2-

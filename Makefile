@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # Thin: each target calls one script. Start with: make help
 .DEFAULT_GOAL := help
-.PHONY: help run shell check mutants bench image kunit lint docs apply series bisect compile-test deb \
+.PHONY: help run shell check mutants bench image kunit lint ports docs apply series bisect compile-test deb \
 	igt-dropin clean distclean-cache setup
 
 CONFIG ?= perf
@@ -34,6 +34,9 @@ kunit: setup ## only the KUnit suites, on UML
 
 lint: setup ## only the static checks of what this repository adds
 	$(S)lint
+
+ports: setup ## how the CPU maps what each driver exports, what is unported, what was tested
+	$(S)ports
 
 docs: setup ## our page of the kernel documentation, in out/docs
 	$(S)docs

@@ -91,9 +91,11 @@ vm_fault_t vmf_insert_pfns_prot(struct vm_fault *vmf, unsigned long addr,
 				unsigned long nr, pgprot_t prot)
 {
 	struct vm_area_struct *vma = vmf->vma;
+	const pte_t first = pte_mkspecial(pfn_pte(pfn, prot));
 	struct mm_struct *mm = vma->vm_mm;
 	spinlock_t *ptl; /* of the page table */
-	pte_t *start, *pte;
+	pte_t *start, *pte, entry;
+	unsigned long i;
 
 	VM_WARN_ON_ONCE(!(vma->vm_flags & VM_PFNMAP));
 	VM_WARN_ON_ONCE(vma_is_cow_mapping(vma));
@@ -115,12 +117,14 @@ vm_fault_t vmf_insert_pfns_prot(struct vm_fault *vmf, unsigned long addr,
 		return VM_FAULT_NOPAGE;
 
 	lazy_mmu_mode_enable();
-	for (pte = start; nr; nr--, pte++, pfn++, addr += PAGE_SIZE) {
-		if (pages)
-			pfn = page_to_pfn(*pages++);
+	for (i = 0, pte = start; i < nr; i++, pte++, addr += PAGE_SIZE) {
 		if (!pte_none(ptep_get(pte)))
 			continue;
-		set_pte_at(mm, addr, pte, pte_mkspecial(pfn_pte(pfn, prot)));
+		if (pages)
+			entry = pte_mkspecial(pfn_pte(page_to_pfn(pages[i]), prot));
+		else
+			entry = pte_advance_pfn(first, i);
+		set_pte_at(mm, addr, pte, entry);
 		update_mmu_cache(vma, addr, pte);
 	}
 	lazy_mmu_mode_disable();

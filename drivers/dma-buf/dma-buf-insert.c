@@ -9,6 +9,8 @@
 #include <linux/mm.h>
 #include <linux/pagemap.h>
 
+#include "dma-buf-range.h"
+
 /*
  * Whether @range has @nr contiguous pages from buffer offset @first on, which is
  * in it, as its last is.
@@ -37,13 +39,22 @@ static bool dma_buf_range_contiguous(const struct dma_buf_range *range,
 	return true;
 }
 
-/* The page protection for one page, or with one look-up for many of a device. */
-static int dma_buf_pfn_prot(const struct dma_buf_range *range,
-			    unsigned long pfn, unsigned long nr,
-			    pgprot_t asked, pgprot_t *prot)
+/*
+ * The page protection for @nr pages from buffer offset @first on.  -EAGAIN: the
+ * memory type differs within; -EPERM: it is not what the exporter says it is.
+ *
+ * The memory type of RAM is its owner's to set, page by page, and he has one for all
+ * of a range: a look at one page finds him who forgot to.
+ */
+int dma_buf_leaf_prot(const struct dma_buf_range *range, pgoff_t first,
+		      unsigned long nr, pgprot_t *prot)
 {
+	const unsigned long pfn = dma_buf_range_pfn(range, first);
+	pgprot_t asked = dma_buf_range_prot(range, *prot);
+
 	*prot = asked;
-	if (pfnmap_setup_cachemode(pfn, nr << PAGE_SHIFT, prot))
+	if (pfnmap_setup_cachemode(pfn, range->iomem ? nr << PAGE_SHIFT :
+				   PAGE_SIZE, prot))
 		return -EAGAIN;
 	if (!range->caching_hint && pgprot_val(*prot) != pgprot_val(asked)) {
 		pr_warn_ratelimited("dma-buf: memory type of a range differs from the caching its exporter gives (%d): reserve the memory type before exporting\n",
@@ -51,37 +62,6 @@ static int dma_buf_pfn_prot(const struct dma_buf_range *range,
 		return -EPERM;
 	}
 	return 0;
-}
-
-/*
- * The page protection for @nr pages from buffer offset @first on.  -EAGAIN: the
- * memory type differs within; -EPERM: it is not what the exporter says it is.
- *
- * The memory type of RAM is its owner's to set, page by page, and he has one for all
- * of a range: a look at the ends finds one who forgot to.
- */
-int dma_buf_leaf_prot(const struct dma_buf_range *range, pgoff_t first,
-		      unsigned long nr, pgprot_t *prot)
-{
-	const pgprot_t asked = dma_buf_range_prot(range, *prot);
-	pgprot_t last;
-	int err;
-
-	if (range->iomem)
-		return dma_buf_pfn_prot(range, dma_buf_range_pfn(range, first),
-					nr, asked, prot);
-
-	if (nr > 1) {
-		err = dma_buf_pfn_prot(range, dma_buf_range_pfn(range, first + nr - 1),
-				       1, asked, &last);
-		if (err)
-			return err;
-	}
-	err = dma_buf_pfn_prot(range, dma_buf_range_pfn(range, first), 1, asked,
-			       prot);
-	if (!err && nr > 1 && pgprot_val(last) != pgprot_val(*prot))
-		err = -EAGAIN;
-	return err;
 }
 
 /* One large leaf, if it fits in the VMA and in the range. */
@@ -316,13 +296,15 @@ put_range:
 	if (src->ops->put_range)
 		src->ops->put_range(src->priv, &range);
 
-	if (ret == VM_FAULT_NOPAGE && first < end) {
+	if (ret != VM_FAULT_NOPAGE)
+		return ret;
+	if (first < range.start)
 		dma_buf_insert_around(vmf, pgoff, first,
 				      min(end, range.start), src, prot);
+	if (end > range.start + range.nr_pages)
 		dma_buf_insert_around(vmf, pgoff,
 				      max(first, range.start + range.nr_pages),
 				      end, src, prot);
-	}
 	return ret;
 }
 EXPORT_SYMBOL_NS_GPL(dma_buf_mmap_insert, "DMA_BUF");

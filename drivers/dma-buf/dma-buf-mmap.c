@@ -49,6 +49,8 @@
 #include <linux/sched/mm.h>
 #include <linux/vmalloc.h>
 
+#include "dma-buf-range.h"
+
 #define CREATE_TRACE_POINTS
 #include <trace/events/dma_buf_mmap.h>
 

@@ -167,11 +167,3 @@ const struct dma_buf_mmap_ops dma_buf_never_mmap_ops = {
 	.get_range = dma_buf_never_get_range,
 };
 EXPORT_SYMBOL_NS_GPL(dma_buf_never_mmap_ops, "DMA_BUF");
-
-unsigned long dma_buf_range_pfn(const struct dma_buf_range *range,
-				pgoff_t pgoff)
-{
-	if (range->pages)
-		return page_to_pfn(range->pages[pgoff - range->start]);
-	return range->pfn + (pgoff - range->start);
-}

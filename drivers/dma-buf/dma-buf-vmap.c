@@ -28,6 +28,8 @@
 
 #include <asm/tlbflush.h>
 
+#include "dma-buf-range.h"
+
 /* Every revoke writes all PTEs: enough for what is shown, too little for a BAR of a GPU. */
 #define DMA_BUF_VMAP_MAX	SZ_1G
 

@@ -204,14 +204,8 @@ struct dma_buf_mmap_source {
 /* Pages mapped around a fault where no large leaf fits; a power of two. */
 #define DMA_BUF_FAULT_AROUND	16
 
-/* Page frame of the page at buffer offset @pgoff, which @range has. */
-unsigned long dma_buf_range_pfn(const struct dma_buf_range *range,
-				pgoff_t pgoff);
-
 /* Within the core, drivers/dma-buf/ */
 #ifdef CONFIG_MMU
-int dma_buf_leaf_prot(const struct dma_buf_range *range, pgoff_t first,
-		      unsigned long nr, pgprot_t *prot);
 void dma_buf_mmap_init(struct dma_buf *dmabuf,
 		       const struct dma_buf_export_info *exp_info);
 unsigned long dma_buf_mmap_unmapped_area(struct file *file, unsigned long addr,

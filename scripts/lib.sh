@@ -4,7 +4,7 @@
 
 TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/dmabuf-mmap
-OUT=${OUT:-$TOP/out}
+OUT=$(realpath -m "${OUT:-$TOP/out}")
 export CCACHE_DIR=$CACHE/ccache CCACHE_MAXSIZE=${CCACHE_MAXSIZE:-10G}
 JOBS=${JOBS:-$(($(nproc) + 1))}
 : "$OUT" "$JOBS"
@@ -34,6 +34,9 @@ scratch() {
 # lock NAME: one writer at a time; released when the script ends.
 lock() {
 	mkdir -p "$CACHE/lock"
+	if [ ! -w "$CACHE/lock" ] || { [ -e "$CACHE/lock/$1" ] && [ ! -w "$CACHE/lock/$1" ]; }; then
+		die "$CACHE is somebody else's: set XDG_CACHE_HOME to a directory you own"
+	fi
 	exec {LOCK_FD}>"$CACHE/lock/$1"
 	flock -n "$LOCK_FD" && return
 	say "  waiting for another run that holds $CACHE/lock/$1"

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0
 # Thin: each target calls one script. Start with: make help
 .DEFAULT_GOAL := help
-.PHONY: help run shell check mutants bench image kunit lint ports docs apply series bisect compile-test deb \
+.PHONY: help run shell check mutants bench regress image kunit lint ports docs apply series bisect compile-test deb \
 	igt-dropin clean distclean-cache setup
 
 CONFIG ?= perf
-export QUICK V QEMU ACCEL SMP MEM QEMU_ARGS KEEP ARCHS
+export QUICK V QEMU ACCEL SMP MEM QEMU_ARGS KEEP ARCHS RESUME
 export KSRC := $(if $(KSRC),$(abspath $(KSRC)))
 Q := $(if $(V),,@)
 S := $(Q)scripts/
@@ -29,6 +29,9 @@ mutants: setup ## break the kernel in one way after the other: does a test notic
 bench: setup ## guest instructions of mapping, touching, zapping: stock and patched; QUICK=1 only patched
 	$(S)bench
 
+regress: setup ## the kernel's own tests and IGT's, stock and patched side by side; GROUP="kunit igt-qxl" for some
+	$(S)regress $(GROUP)
+
 kunit: setup ## only the KUnit suites, on UML
 	$(S)kunit uml
 
@@ -41,7 +44,7 @@ ports: setup ## how the CPU maps what each driver exports, what is unported, wha
 docs: setup ## our page of the kernel documentation, in out/docs
 	$(S)docs
 
-image: setup ## build a kernel, print the path of its image: CONFIG=debug|kasan|perf|stock
+image: setup ## build a kernel, print the path of its image: CONFIG=debug|kasan|perf|stock|regress|regress-stock
 	$(S)build $(CONFIG)
 
 apply: ## overlay and patches onto your own 7.3.x or 7.2.x tree: KSRC=~/linux

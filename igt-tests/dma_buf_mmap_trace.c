@@ -59,8 +59,8 @@ static void fault(void)
 	igt_assert_eq(trace_count("dma_buf_mmap_fault: ino=%lu ", ino), 0);
 	dbm_assert_write(p + 5 * SZ_4K, 1);
 	/* larger leaves may have been tried before, and are traced with other results */
-	igt_assert_eq(trace_count("dma_buf_mmap_fault: ino=%lu address=%#lx pgoff=6 order=0 ret=NOPAGE",
-				  ino, (unsigned long)p + 5 * SZ_4K), 1);
+	igt_assert_eq(trace_count("dma_buf_mmap_fault: ino=%lu address=%#lx pgoff=6 order=0 "
+				  "ret=NOPAGE", ino, (unsigned long)p + 5 * SZ_4K), 1);
 	igt_assert_eq(trace_count("ret=NOPAGE"), 1);
 	events = trace_count("dma_buf_mmap_fault: ");
 	dbm_assert_write(p + 5 * SZ_4K, 1);

@@ -162,7 +162,7 @@ static void port_maps(struct kunit *test)
 
 	val = 0;
 	KUNIT_EXPECT_EQ(test, readable ? sizeof(val) : 0,
-			access_process_vm(current, addr + PAGE_SIZE, &val,
+			access_remote_vm(current->mm, addr + PAGE_SIZE, &val,
 					  sizeof(val), FOLL_FORCE));
 	KUNIT_EXPECT_EQ(test, val, readable ? 4 : 0);
 

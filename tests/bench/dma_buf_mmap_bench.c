@@ -102,7 +102,8 @@ static char *map_behind(const struct touch *t, char *p)
 {
 	char *behind = p - t->shift + ((t->length + SZ_2M - 1) & ~(size_t)(SZ_2M - 1));
 
-	igt_assert(mmap(behind, SZ_4K, RW, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == behind);
+	igt_assert(mmap(behind, SZ_4K, RW, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) ==
+		   behind);
 	*behind = 1;
 	return behind;
 }
@@ -188,7 +189,7 @@ static void write_number(const char *file, unsigned int n)
 		      strerror(errno));
 }
 
-static int udmabuf(size_t length, unsigned int memfd_flags)
+static int make_udmabuf(size_t length, unsigned int memfd_flags)
 {
 	struct udmabuf_create create = { .flags = UDMABUF_FLAGS_CLOEXEC, .size = length };
 	const int dev = open("/dev/udmabuf", O_RDWR | O_CLOEXEC);
@@ -212,14 +213,17 @@ static void udmabuf_large(void)
 	struct touch t = { -1, 0, LARGE_LENGTH, SZ_2M, 0 };
 
 	write_number("/proc/sys/vm/nr_hugepages", LARGE_LENGTH / SZ_2M);
-	t.fd = udmabuf(LARGE_LENGTH, MFD_HUGETLB);
+	t.fd = make_udmabuf(LARGE_LENGTH, MFD_HUGETLB);
 	figure("udmabuf-2m-fault", first_touch(&t));
 	close(t.fd);
 }
 
 static void heap_large(void)
 {
-	struct dma_heap_allocation_data alloc = { .len = 32 * SZ_1M, .fd_flags = O_RDWR | O_CLOEXEC };
+	struct dma_heap_allocation_data alloc = {
+		.len = 32 * SZ_1M,
+		.fd_flags = O_RDWR | O_CLOEXEC,
+	};
 	struct touch t = { -1, 0, alloc.len, SZ_2M, 0 };
 	const int heap = open("/dev/dma_heap/default_cma_region", O_RDONLY | O_CLOEXEC);
 
@@ -358,7 +362,7 @@ static void shmem_small(void)
 
 static void udmabuf_small(void)
 {
-	const struct touch t = { udmabuf(SMALL_LENGTH, 0), 0, SMALL_LENGTH, SZ_4K, SZ_4K };
+	const struct touch t = { make_udmabuf(SMALL_LENGTH, 0), 0, SMALL_LENGTH, SZ_4K, SZ_4K };
 
 	figure("udmabuf-4k-sequential", first_touch(&t));
 	close(t.fd);
@@ -366,7 +370,10 @@ static void udmabuf_small(void)
 
 static void heap_small(void)
 {
-	struct dma_heap_allocation_data alloc = { .len = SMALL_LENGTH, .fd_flags = O_RDWR | O_CLOEXEC };
+	struct dma_heap_allocation_data alloc = {
+		.len = SMALL_LENGTH,
+		.fd_flags = O_RDWR | O_CLOEXEC,
+	};
 	struct touch t = { -1, 0, SMALL_LENGTH, SZ_4K, SZ_4K };
 	const int heap = open("/dev/dma_heap/system", O_RDONLY | O_CLOEXEC);
 
@@ -565,7 +572,9 @@ static int count_faults(int fd, unsigned int nr_threads)
 	igt_assert_eq(pthread_barrier_init(&ready, NULL, nr_threads), 0);
 	trace_clear();
 	for (unsigned int i = 0; i < nr_threads; i++) {
-		halves[i] = (struct half){ p + i * (t.length / nr_threads), t.length / nr_threads, &ready };
+		halves[i].length = t.length / nr_threads;
+		halves[i].p = p + i * halves[i].length;
+		halves[i].ready = &ready;
 		igt_assert_eq(pthread_create(&threads[i], NULL, walk_half, &halves[i]), 0);
 	}
 	for (unsigned int i = 0; i < nr_threads; i++)

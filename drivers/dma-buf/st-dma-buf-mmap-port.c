@@ -142,6 +142,7 @@ static void port_maps(struct kunit *test)
 	unsigned long addr;
 	u64 val, offset;
 	unsigned int i;
+	int len;
 
 	KUNIT_ASSERT_EQ(test, kunit_attach_mm(), 0);
 	dmabuf = port_export(test, param->ported);
@@ -161,9 +162,9 @@ static void port_maps(struct kunit *test)
 	}
 
 	val = 0;
-	KUNIT_EXPECT_EQ(test, readable ? sizeof(val) : 0,
-			access_remote_vm(current->mm, addr + PAGE_SIZE, &val,
-					  sizeof(val), FOLL_FORCE));
+	len = access_remote_vm(current->mm, addr + PAGE_SIZE, &val, sizeof(val),
+			       FOLL_FORCE);
+	KUNIT_EXPECT_EQ(test, len, readable ? sizeof(val) : 0);
 	KUNIT_EXPECT_EQ(test, val, readable ? 4 : 0);
 
 	found = dma_buf_get_from_address(current->mm, addr, PAGE_SIZE, VM_READ,

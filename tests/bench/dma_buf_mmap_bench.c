@@ -500,7 +500,7 @@ static void by_address(void)
 }
 
 /* Mapping, a touch of each 2 MiB, unmapping: for each page of the mapping */
-static void scale(const char *name, int fd, off_t offset)
+static void map_sizes(const char *name, int fd, off_t offset)
 {
 	char figure_name[64];
 
@@ -528,7 +528,7 @@ static void bar_scale(void)
 {
 	vfio_require(&huge, 32ull * SZ_1G, UINT64_MAX);
 	vfio_open(&huge);
-	scale("bar", huge.fd, huge.bar);
+	map_sizes("bar", huge.fd, huge.bar);
 	vfio_close(&huge);
 }
 
@@ -539,7 +539,7 @@ static void dmabuf_scale(void)
 	vfio_require(&huge, 32ull * SZ_1G, UINT64_MAX);
 	vfio_open(&huge);
 	fd = export_mappable(&huge);
-	scale("dmabuf", fd, 0);
+	map_sizes("dmabuf", fd, 0);
 	close(fd);
 	vfio_close(&huge);
 }

@@ -39,12 +39,30 @@ static bool dma_buf_range_contiguous(const struct dma_buf_range *range,
 	return true;
 }
 
+/* Whether each page of RAM, asked alone, has the page protection that one has. */
+static bool dma_buf_same_prot(const struct dma_buf_range *range, pgoff_t first,
+			      unsigned long nr, pgprot_t asked, pgprot_t one)
+{
+	unsigned long i;
+	pgprot_t prot;
+
+	for (i = 0; i < nr; i++) {
+		prot = asked;
+		if (pfnmap_setup_cachemode(dma_buf_range_pfn(range, first + i),
+					   PAGE_SIZE, &prot) ||
+		    pgprot_val(prot) != pgprot_val(one))
+			return false;
+	}
+	return true;
+}
+
 /*
  * The page protection for @nr pages from buffer offset @first on.  -EAGAIN: the
  * memory type differs within; -EPERM: it is not what the exporter says it is.
  *
  * The memory type of RAM is its owner's to set, page by page, and he has one for all
- * of a range: a look at one page finds him who forgot to.
+ * of a range: a look at one page finds him who forgot to.  CONFIG_DEBUG_VM looks at
+ * all of them.
  */
 int dma_buf_leaf_prot(const struct dma_buf_range *range, pgoff_t first,
 		      unsigned long nr, pgprot_t *prot)
@@ -61,6 +79,8 @@ int dma_buf_leaf_prot(const struct dma_buf_range *range, pgoff_t first,
 				    range->caching);
 		return -EPERM;
 	}
+	VM_WARN_ON_ONCE(!range->iomem &&
+			!dma_buf_same_prot(range, first, nr, asked, *prot));
 	return 0;
 }
 

@@ -29,7 +29,7 @@
  *	mapping space	the address_space that all VMAs of an exporter are in
  *	map offset	where a buffer starts in its mapping space, in pages
  *	buffer offset	pages from the start of the buffer
- *	range		a physically contiguous run of a buffer
+ *	range		a run of a buffer that is mapped in one way
  *	leaf		a page-table entry that maps memory, of any size
  *	zap		leaves go away; the next touch faults and comes back
  *	move		the backing changes place: zap, then faults find the new one
@@ -364,11 +364,13 @@ int dma_buf_range_copy(const struct dma_buf_range *range, pgoff_t pgoff,
 	const unsigned long pfn = dma_buf_range_pfn(range, pgoff);
 	/* As for a user's mapping, which is what ioremap_prot() is made for. */
 	const pgprot_t prot = vm_get_page_prot(VM_READ | VM_WRITE | VM_SHARED);
-	const pgprot_t kernel = dma_buf_range_prot(range, PAGE_KERNEL);
+	pgprot_t kernel = dma_buf_range_prot(range, PAGE_KERNEL);
 
 	if (range->iomem)
 		return dma_buf_copy_io(PFN_PHYS(pfn), offset, buf, len,
 				       dma_buf_range_prot(range, prot), write);
+	/* As for a leaf: what the memory has, not what the range hints at. */
+	pfnmap_setup_cachemode_pfn(pfn, &kernel);
 	if (pgprot_val(kernel) != pgprot_val(PAGE_KERNEL))
 		return dma_buf_copy_remapped(pfn_to_page(pfn), offset, buf, len,
 					     kernel, write);

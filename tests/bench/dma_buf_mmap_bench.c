@@ -218,21 +218,27 @@ static void udmabuf_large(void)
 	close(t.fd);
 }
 
+static int heap_buffer(const char *name, size_t length)
+{
+	struct dma_heap_allocation_data alloc = { .len = length, .fd_flags = O_RDWR | O_CLOEXEC };
+	char path[64];
+	int heap;
+
+	snprintf(path, sizeof(path), "/dev/dma_heap/%s", name);
+	heap = open(path, O_RDONLY | O_CLOEXEC);
+	igt_require_f(heap >= 0, "there is no %s (CMA: cma=64M on the command line?)\n", path);
+	do_ioctl(heap, DMA_HEAP_IOCTL_ALLOC, &alloc);
+	close(heap);
+	return alloc.fd;
+}
+
 static void heap_large(void)
 {
-	struct dma_heap_allocation_data alloc = {
-		.len = 32 * SZ_1M,
-		.fd_flags = O_RDWR | O_CLOEXEC,
-	};
-	struct touch t = { -1, 0, alloc.len, SZ_2M, 0 };
-	const int heap = open("/dev/dma_heap/default_cma_region", O_RDONLY | O_CLOEXEC);
+	const size_t length = 32 * SZ_1M;
+	const struct touch t = { heap_buffer("default_cma_region", length), 0, length, SZ_2M, 0 };
 
-	igt_require_f(heap >= 0, "there is no CMA heap (cma=64M on the command line?)\n");
-	do_ioctl(heap, DMA_HEAP_IOCTL_ALLOC, &alloc);
-	t.fd = alloc.fd;
 	figure("cma-heap-2m-fault", first_touch(&t));
 	close(t.fd);
-	close(heap);
 }
 
 static void mock_large(void)
@@ -370,19 +376,11 @@ static void udmabuf_small(void)
 
 static void heap_small(void)
 {
-	struct dma_heap_allocation_data alloc = {
-		.len = SMALL_LENGTH,
-		.fd_flags = O_RDWR | O_CLOEXEC,
-	};
-	struct touch t = { -1, 0, SMALL_LENGTH, SZ_4K, SZ_4K };
-	const int heap = open("/dev/dma_heap/system", O_RDONLY | O_CLOEXEC);
+	const int fd = heap_buffer("system", SMALL_LENGTH);
+	const struct touch t = { fd, 0, SMALL_LENGTH, SZ_4K, SZ_4K };
 
-	igt_require_f(heap >= 0, "there is no system heap\n");
-	do_ioctl(heap, DMA_HEAP_IOCTL_ALLOC, &alloc);
-	t.fd = alloc.fd;
 	figure("system-heap-4k-sequential", first_touch(&t));
 	close(t.fd);
-	close(heap);
 }
 
 static void bar_random(void)

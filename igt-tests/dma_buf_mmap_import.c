@@ -28,6 +28,9 @@
  * SUBTEST: readonly
  * Description: An importer's mapping grants no more than the dma-buf it imported
  *
+ * SUBTEST: may-write
+ * Description: importers_may_write has an importer's mapping of a read-only dma-buf writable
+ *
  * SUBTEST: bounds
  * Description: An importer's mapping ends where the buffer ends
  *
@@ -143,6 +146,44 @@ static void readonly(const struct importer *im)
 	dbm_munmap(p, SIZE);
 	drm_close_handle(im->fd, handle);
 	close(dmabuf);
+}
+
+static void set_may_write(const char *value)
+{
+	const char *path = "/sys/module/dma_buf_mmap/parameters/importers_may_write";
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+	igt_assert_f(fd >= 0, "%s: %s\n", path, strerror(errno));
+	igt_assert_eq(write(fd, value, 1), 1);
+	close(fd);
+}
+
+static void forbid_writing(int sig)
+{
+	(void)sig;
+	set_may_write("N");
+}
+
+static void may_write(const struct importer *im)
+{
+	struct dma_buf_mock_create create = { .size = SIZE, .open_flags = O_RDONLY | O_CLOEXEC };
+	int dmabuf = mock_create_args(&create);
+	uint32_t handle = import_buffer(im, dmabuf);
+	char *own = dbm_mmap(dmabuf, SIZE, PROT_READ, 0), *through;
+
+	igt_install_exit_handler(forbid_writing);
+	set_may_write("Y");
+	through = drm_mmap(im->fd, handle, SIZE, RW);
+	dbm_fill(through, SIZE, 0);
+	dbm_check(own, SIZE, 0);
+	dbm_mmap_err(dmabuf, SIZE, RW, MAP_SHARED, 0, EACCES);
+	dbm_munmap(through, SIZE);
+	dbm_munmap(own, SIZE);
+	drm_close_handle(im->fd, handle);
+	close(dmabuf);
+
+	set_may_write("N");
+	readonly(im);
 }
 
 static void bounds(const struct importer *im)
@@ -370,6 +411,7 @@ static const struct import_test {
 } mock_tests[] = {
 	{ "bytes", "An imported buffer can be mapped like an own one", bytes, false },
 	{ "readonly", "Importing grants nothing", readonly, false },
+	{ "may-write", "The administrator may say otherwise, as programs rely on it", may_write, false },
 	{ "bounds", "Importing does not lengthen a buffer", bounds, false },
 	{ "zap", "The exporter stays in charge", zap, true },
 	{ "move-hammer", "Accesses through an importer survive moves", move_hammer, true },

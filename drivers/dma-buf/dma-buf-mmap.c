@@ -45,6 +45,7 @@
 #include <linux/highmem.h>
 #include <linux/io.h>
 #include <linux/mm.h>
+#include <linux/moduleparam.h>
 #include <linux/pagemap.h>
 #include <linux/sched/mm.h>
 #include <linux/vmalloc.h>
@@ -509,6 +510,15 @@ static int dma_buf_may_map(struct dma_buf *dmabuf, pgoff_t pgoff)
 }
 
 /*
+ * Up to Linux 7.3 they may, and Mesa (renderonly.c) relies on it: it exports dumb
+ * buffers without DRM_RDWR and its drivers then write through the importer.
+ */
+static bool importers_may_write;
+module_param(importers_may_write, bool, 0644);
+MODULE_PARM_DESC(importers_may_write,
+		 "Let buffers that were exported read-only be mapped for writing through an importer's file (default: N)");
+
+/*
  * Take from a mapping made through an importer's file what the buffer's own file
  * does not give: now, and by mprotect() later.
  */
@@ -516,10 +526,13 @@ int dma_buf_mmap_restrict(struct dma_buf *dmabuf, struct vm_area_struct *vma)
 {
 	if (!(dmabuf->file->f_mode & FMODE_READ))
 		return -EACCES;
-	if (dmabuf->file->f_mode & FMODE_WRITE)
+	if (dmabuf->file->f_mode & FMODE_WRITE || READ_ONCE(importers_may_write))
 		return 0;
-	if (vma->vm_flags & VM_WRITE)
+	if (vma->vm_flags & VM_WRITE) {
+		pr_notice_once("%s maps a read-only dma-buf for writing through its importer: export it with DRM_RDWR, or set dma_buf_mmap.importers_may_write=1\n",
+			       current->comm);
 		return -EACCES;
+	}
 	vm_flags_clear(vma, VM_MAYWRITE);
 	return 0;
 }

@@ -157,12 +157,12 @@ static int ttm_bo_tt_range(struct ttm_buffer_object *bo, pgoff_t pgoff,
 	struct ttm_tt *tt = bo->ttm;
 	int err;
 
-	if (populate) {
+	if (!tt || !ttm_tt_is_populated(tt)) {
+		if (!populate)
+			return -ENODATA;
 		err = ttm_bo_populate_for_cpu(bo);
 		if (err)
 			return err;
-	} else if (!tt || !ttm_tt_is_populated(tt)) {
-		return -ENODATA;
 	}
 	if (!tt->pages[pgoff])
 		return populate ? -ENOMEM : -ENODATA;

@@ -35,7 +35,7 @@ IGT_TEST_DESCRIPTION("What CPU mappings of dma-bufs cost");
 
 #define RW (PROT_READ | PROT_WRITE)
 /* of each measurement, of which the least counts; ROUNDS=... for a profile */
-static int rounds = 5;
+static int rounds = 20;
 
 static uint64_t ticks(void)
 {

@@ -105,17 +105,18 @@ static int ttm_bo_io_range(struct ttm_buffer_object *bo, pgoff_t pgoff,
 }
 
 /*
- * The pool allocates a buffer in blocks, the larger ones first, so that each is at a
- * multiple of its size, and keeps the order of each in the private field of its first
- * page.  Whether the page at @pgoff is in one that is as large as a PMD leaf.  What the
- * field of another page is left with does no harm: at a multiple of the size of the
- * leaf, it is in a larger block then.
+ * The pool allocates a buffer in blocks and keeps the order of each in the private
+ * field of its first page.  Whether the page at @pgoff is in one that is as large as a
+ * PMD leaf and, as is usual, at a multiple of its size.  Blocks are aligned in memory
+ * too: a page that is aligned to 2^order and not the first of its block is in one that
+ * is larger still, so that what its private field has, which nobody sets, does no harm.
  */
 static bool ttm_bo_block_range(struct ttm_buffer_object *bo, pgoff_t pgoff,
 			       struct dma_buf_range *range)
 {
 	struct ttm_tt *tt = bo->ttm;
 	unsigned int order;
+	unsigned long pfn;
 	pgoff_t first;
 
 	if (tt->page_flags & TTM_TT_FLAG_EXTERNAL ||
@@ -124,11 +125,13 @@ static bool ttm_bo_block_range(struct ttm_buffer_object *bo, pgoff_t pgoff,
 
 	for (order = PMD_ORDER; order <= MAX_PAGE_ORDER; order++) {
 		first = ALIGN_DOWN(pgoff, 1UL << order);
-		if (page_private(tt->pages[first]) < order)
+		pfn = page_to_pfn(tt->pages[first]);
+		if (!IS_ALIGNED(pfn, 1UL << order) ||
+		    page_private(tt->pages[first]) < order)
 			continue;
 		range->start = first;
 		range->nr_pages = 1UL << order;
-		range->pfn = page_to_pfn(tt->pages[first]);
+		range->pfn = pfn;
 		return true;
 	}
 	return false;
@@ -157,7 +160,9 @@ static int ttm_bo_tt_range(struct ttm_buffer_object *bo, pgoff_t pgoff,
 	struct ttm_tt *tt = bo->ttm;
 	int err;
 
-	if (!tt || !ttm_tt_is_populated(tt)) {
+	if (!tt)
+		return -EFAULT;
+	if (!ttm_tt_is_populated(tt)) {
 		if (!populate)
 			return -ENODATA;
 		err = ttm_bo_populate_for_cpu(bo);
@@ -248,6 +253,13 @@ int ttm_bo_access_ranges(struct ttm_buffer_object *bo, unsigned long offset,
 			 void *buf, int len, int write)
 {
 	int done = 0, err;
+	long left;
+
+	/* Not before the move that fills the memory is done, as in a fault. */
+	left = dma_resv_wait_timeout(bo->base.resv, DMA_RESV_USAGE_KERNEL, true,
+				     MAX_SCHEDULE_TIMEOUT);
+	if (left < 0)
+		return left;
 
 	while (done < len) {
 		const pgoff_t pgoff = (offset + done) >> PAGE_SHIFT;

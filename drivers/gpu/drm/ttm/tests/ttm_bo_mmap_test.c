@@ -265,6 +265,45 @@ static void ttm_mmap_large_leaf(struct kunit *test)
 		kunit_skip(test, "%s", why);
 }
 
+/*
+ * What the middle of a block has in its private field is no promise, also if a
+ * restore that was interrupted put it where a block of that size would start.
+ */
+static void ttm_mmap_no_block(struct kunit *test)
+{
+	struct ttm_mmap_test *t = test->priv;
+	struct drm_gem_object *obj = &t->bo->base;
+	const unsigned int at = PTRS_PER_PTE, middle = at + 3;
+	struct dma_buf_range range = {};
+	unsigned long order, stale;
+	struct page **pages;
+	int err;
+
+	ttm_mmap_read(test, t->shared);
+	dma_resv_lock(obj->resv, NULL);
+	pages = t->bo->ttm->pages;
+	order = page_private(pages[0]);
+	stale = page_private(pages[middle]);
+	swap(pages[at], pages[middle]);
+	set_page_private(pages[0], 0);
+	set_page_private(pages[at], PMD_ORDER);
+	KUNIT_EXPECT_FALSE(test, IS_ALIGNED(page_to_pfn(pages[at]),
+					    PTRS_PER_PTE));
+
+	err = obj->mmap_ops->get_range(obj, at + 1, false, &range);
+	KUNIT_EXPECT_EQ(test, 0, err);
+	/* Page by page, as the array has them. */
+	KUNIT_EXPECT_PTR_EQ(test, pages, range.pages);
+	if (!err)
+		obj->mmap_ops->put_range(obj, &range);
+
+	set_page_private(pages[at], stale);
+	set_page_private(pages[0], order);
+	swap(pages[at], pages[middle]);
+	dma_resv_unlock(obj->resv);
+	ttm_mmap_unmap(t);
+}
+
 /* Without device, accesses end, and all of the buffer is one page of its own. */
 static void ttm_mmap_unplugged(struct kunit *test)
 {
@@ -487,6 +526,7 @@ static struct kunit_case ttm_mmap_cases[] = {
 	KUNIT_CASE(ttm_mmap_same_bytes),
 	KUNIT_CASE(ttm_mmap_unmap_virtual),
 	KUNIT_CASE(ttm_mmap_large_leaf),
+	KUNIT_CASE(ttm_mmap_no_block),
 	KUNIT_CASE(ttm_mmap_unplugged),
 	KUNIT_CASE(ttm_mmap_swapped),
 	KUNIT_CASE(ttm_mmap_vram_runs),

@@ -62,7 +62,8 @@ static bool dma_buf_same_prot(const struct dma_buf_range *range, pgoff_t first,
  *
  * The memory type of RAM is its owner's to set, page by page, and he has one for all
  * of a range: a look at one page finds him who forgot to.  CONFIG_DEBUG_VM looks at
- * all of them.
+ * all of them.  So must CONFIG_HIGHMEM: x86's set_pages_array_wc() leaves out what the
+ * kernel has not mapped.
  */
 int dma_buf_leaf_prot(const struct dma_buf_range *range, pgoff_t first,
 		      unsigned long nr, pgprot_t *prot)
@@ -75,12 +76,16 @@ int dma_buf_leaf_prot(const struct dma_buf_range *range, pgoff_t first,
 				   PAGE_SIZE, prot))
 		return -EAGAIN;
 	if (!range->caching_hint && pgprot_val(*prot) != pgprot_val(asked)) {
-		pr_warn_ratelimited("dma-buf: memory type of a range differs from the caching its exporter gives (%d): reserve the memory type before exporting\n",
+		pr_warn_ratelimited("dma-buf: memory type of a range differs from the caching its exporter gives (%d): unmap what has it as another type, or reserve the type before exporting\n",
 				    range->caching);
 		return -EPERM;
 	}
-	VM_WARN_ON_ONCE(!range->iomem &&
-			!dma_buf_same_prot(range, first, nr, asked, *prot));
+	if (range->iomem)
+		return 0;
+	if (IS_ENABLED(CONFIG_HIGHMEM) &&
+	    !dma_buf_same_prot(range, first, nr, asked, *prot))
+		return -EAGAIN;
+	VM_WARN_ON_ONCE(!dma_buf_same_prot(range, first, nr, asked, *prot));
 	return 0;
 }
 

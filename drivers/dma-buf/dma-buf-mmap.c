@@ -529,7 +529,7 @@ int dma_buf_mmap_restrict(struct dma_buf *dmabuf, struct vm_area_struct *vma)
 	if (dmabuf->file->f_mode & FMODE_WRITE || READ_ONCE(importers_may_write))
 		return 0;
 	if (vma->vm_flags & VM_WRITE) {
-		pr_notice_once("%s maps a read-only dma-buf for writing through its importer: export it with DRM_RDWR, or set dma_buf_mmap.importers_may_write=1\n",
+		pr_notice_once("%s may not map a read-only dma-buf for writing through its importer: open it for writing (DRM_RDWR, O_RDWR), or set dma_buf_mmap.importers_may_write=1\n",
 			       current->comm);
 		return -EACCES;
 	}

@@ -26,7 +26,7 @@ check: setup ## all checks and tests; ends with "N passed, N failed, N skipped";
 mutants: setup ## break the kernel in one way after the other: does a test notice? takes over an hour
 	$(S)mutants
 
-bench: setup ## guest instructions of mapping, touching, zapping: stock and patched; QUICK=1 only patched
+bench: setup ## guest instructions of mapping, touching, zapping: stock and patched; QUICK=1 only patched; UPDATE=1: the new baseline
 	$(S)bench
 
 regress: setup ## the kernel's own tests and IGT's, stock and patched side by side; GROUP="kunit igt-qxl" for some

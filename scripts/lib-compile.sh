@@ -83,5 +83,13 @@ build_objects() {
 	done
 }
 
-# Which files on stdin are C, as their objects.
-as_objects() { sed -n 's/\.c$/.o/p' | LC_ALL=C sort -u; }
+# Which files on stdin are C, as their objects: that of the file which includes it, if one does.
+as_objects() {
+	local c dir by
+	sed -n '/\.c$/p' | while read -r c; do
+		dir=$pristine/$(dirname "$c")
+		by=$(grep -lE "^#include \"(.*/)?${c##*/}\"" "$dir"/*.c "$dir"/../*.c 2>/dev/null | head -n 1) || :
+		[ -z "$by" ] || c=$(realpath --relative-to="$pristine" "$by")
+		echo "${c%.c}.o"
+	done | LC_ALL=C sort -u
+}

@@ -411,7 +411,7 @@ static const struct import_test {
 } mock_tests[] = {
 	{ "bytes", "An imported buffer can be mapped like an own one", bytes, false },
 	{ "readonly", "Importing grants nothing", readonly, false },
-	{ "may-write", "The administrator may say otherwise, as programs rely on it", may_write, false },
+	{ "may-write", "The administrator may have it as it was", may_write, false },
 	{ "bounds", "Importing does not lengthen a buffer", bounds, false },
 	{ "zap", "The exporter stays in charge", zap, true },
 	{ "move-hammer", "Accesses through an importer survive moves", move_hammer, true },

@@ -5,6 +5,7 @@
  */
 #include <kunit/test.h>
 
+#include <linux/anon_inodes.h>
 #include <linux/dma-buf.h>
 #include <linux/dma-buf-mmap.h>
 #include <linux/file.h>
@@ -94,7 +95,7 @@ static const struct dma_buf_ops port_after_ops = {
 	.release = port_release,
 };
 
-static struct dma_buf *port_export(struct kunit *test, bool ported)
+static struct dma_buf *port_export(struct kunit *test, bool ported, int flags)
 {
 	DEFINE_DMA_BUF_EXPORT_INFO(exp_info);
 	struct port_buf *buf = kzalloc_obj(*buf);
@@ -112,7 +113,7 @@ static struct dma_buf *port_export(struct kunit *test, bool ported)
 	if (ported)
 		exp_info.mmap.ops = &port_mmap_ops;
 	exp_info.size = PORT_NR_PAGES * PAGE_SIZE;
-	exp_info.flags = O_RDWR;
+	exp_info.flags = flags;
 	exp_info.priv = buf;
 	dmabuf = dma_buf_export(&exp_info);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, dmabuf);
@@ -145,7 +146,7 @@ static void port_maps(struct kunit *test)
 	int len;
 
 	KUNIT_ASSERT_EQ(test, kunit_attach_mm(), 0);
-	dmabuf = port_export(test, param->ported);
+	dmabuf = port_export(test, param->ported, O_RDWR);
 	addr = vm_mmap(dmabuf->file, 0, (PORT_NR_PAGES - 2) * PAGE_SIZE,
 		       PROT_READ | PROT_WRITE, MAP_SHARED, 2 * PAGE_SIZE);
 	if (IS_ERR_VALUE(addr)) {
@@ -180,8 +181,51 @@ put:
 	dma_buf_put(dmabuf);
 }
 
+static int port_importer_mmap(struct file *file, struct vm_area_struct *vma)
+{
+	return dma_buf_mmap(file->private_data, vma, vma->vm_pgoff);
+}
+
+static const struct file_operations port_importer_fops = {
+	.mmap = port_importer_mmap,
+};
+
+/* An importer's file gives no more than the buffer's, ported or not. */
+static void port_read_only(struct kunit *test)
+{
+	const struct port_case *param = test->param_value;
+	struct vm_area_struct *vma;
+	struct dma_buf *dmabuf;
+	struct file *importer;
+	unsigned long addr;
+
+	KUNIT_ASSERT_EQ(test, kunit_attach_mm(), 0);
+	dmabuf = port_export(test, param->ported, O_RDONLY);
+	importer = anon_inode_getfile("[port-importer]", &port_importer_fops,
+				      dmabuf, O_RDWR);
+	if (IS_ERR(importer)) {
+		KUNIT_FAIL(test, "importer: %ld", PTR_ERR(importer));
+		goto put;
+	}
+
+	addr = vm_mmap(importer, 0, PAGE_SIZE, PROT_READ | PROT_WRITE,
+		       MAP_SHARED, 0);
+	KUNIT_EXPECT_EQ(test, (long)addr, -EACCES);
+
+	addr = vm_mmap(importer, 0, PAGE_SIZE, PROT_READ, MAP_SHARED, 0);
+	KUNIT_EXPECT_FALSE(test, IS_ERR_VALUE(addr));
+	scoped_guard(mmap_read_lock, current->mm) {
+		vma = vma_lookup(current->mm, addr);
+		KUNIT_EXPECT_TRUE(test, vma && !(vma->vm_flags & VM_MAYWRITE));
+	}
+	fput(importer);
+put:
+	dma_buf_put(dmabuf);
+}
+
 static struct kunit_case port_test_cases[] = {
 	KUNIT_CASE_PARAM(port_maps, port_cases_gen_params),
+	KUNIT_CASE_PARAM(port_read_only, port_cases_gen_params),
 	{}
 };
 

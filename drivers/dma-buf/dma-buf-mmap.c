@@ -111,6 +111,13 @@ static int dma_buf_wait_lock(const struct dma_buf_mmap_source *src)
 	return err;
 }
 
+/* Nothing that a kernel fence stands for fills or moves the backing. */
+static bool dma_buf_fences_done(const struct dma_buf_mmap_source *src)
+{
+	return src->ops->unfenced ||
+	       dma_resv_test_signaled(src->resv, DMA_RESV_USAGE_KERNEL);
+}
+
 static int dma_buf_wait_fences(const struct dma_buf_mmap_source *src)
 {
 	long ret = dma_resv_wait_timeout(src->resv, DMA_RESV_USAGE_KERNEL,
@@ -187,8 +194,7 @@ static vm_fault_t dma_buf_fault_lock(const struct dma_buf_mmap_source *src,
 
 	for (;;) {
 		if (dma_buf_fault_trylock(src->resv)) {
-			if (dma_resv_test_signaled(src->resv,
-						   DMA_RESV_USAGE_KERNEL))
+			if (dma_buf_fences_done(src))
 				return 0;
 			dma_resv_unlock(src->resv);
 			trace_dma_buf_mmap_wait(vmf, "fence");
@@ -397,13 +403,15 @@ static int dma_buf_access_page(const struct dma_buf_mmap_source *src,
 	if (pgoff >= src->nr_pages)
 		return -EFAULT;
 
-	err = dma_buf_wait_fences(src);
-	if (err)
-		return err;
+	if (!dma_buf_fences_done(src)) {
+		err = dma_buf_wait_fences(src);
+		if (err)
+			return err;
+	}
 	err = dma_resv_lock_interruptible(src->resv, NULL);
 	if (err)
 		return err;
-	if (!dma_resv_test_signaled(src->resv, DMA_RESV_USAGE_KERNEL)) {
+	if (!dma_buf_fences_done(src)) {
 		err = DMA_BUF_ACCESS_AGAIN;
 		goto unlock;
 	}
@@ -488,26 +496,41 @@ static const struct vm_operations_struct dma_buf_vm_ops = {
 	.get_dmabuf = dma_buf_vm_get_dmabuf,
 };
 
-/* Ask what get_range says now; only what rules out a mapping is an error. */
-static int dma_buf_may_map(struct dma_buf *dmabuf, pgoff_t pgoff)
+/**
+ * dma_buf_may_map - whether a new mapping of a buffer has a future
+ * @src: the buffer
+ * @pgoff: buffer offset of the mapping
+ *
+ * For mmap() of exporters whose VMAs have vm_ops of their own.  What is late, not
+ * there yet or wrong for now is for the fault to sort out.
+ *
+ * Context: Process context, mmap_lock may be held, reservation lock not held.
+ *
+ * Return: %0; %-EINVAL if @pgoff is beyond the buffer; %-EACCES if no CPU may map
+ * the buffer; %-EPERM if it has not the caching that the exporter says; %-ENODEV if
+ * it is revoked for good; %-ERESTARTSYS.
+ */
+int dma_buf_may_map(const struct dma_buf_mmap_source *src, pgoff_t pgoff)
 {
-	const struct dma_buf_mmap_ops *ops = dmabuf->mmap.ops;
 	struct dma_buf_range range = {};
 	pgprot_t prot = PAGE_SHARED;
 	int err;
 
-	if (dma_resv_lock_interruptible(dmabuf->resv, NULL))
+	if (pgoff >= src->nr_pages)
+		return -EINVAL;
+	if (dma_resv_lock_interruptible(src->resv, NULL))
 		return -ERESTARTSYS;
-	err = ops->get_range(dmabuf->priv, pgoff, false, &range);
+	err = src->ops->get_range(src->priv, pgoff, false, &range);
 	if (!err) {
 		err = dma_buf_leaf_prot(&range, pgoff, 1, &prot);
-		if (ops->put_range)
-			ops->put_range(dmabuf->priv, &range);
+		if (src->ops->put_range)
+			src->ops->put_range(src->priv, &range);
 	}
-	dma_resv_unlock(dmabuf->resv);
+	dma_resv_unlock(src->resv);
 
 	return err == -ENODEV || err == -EACCES || err == -EPERM ? err : 0;
 }
+EXPORT_SYMBOL_NS_GPL(dma_buf_may_map, "DMA_BUF");
 
 /*
  * Up to Linux 7.3 they may, and Mesa (renderonly.c) relies on it: it exports dumb
@@ -560,7 +583,7 @@ int dma_buf_mmap_restrict(struct dma_buf *dmabuf, struct vm_area_struct *vma)
 int dma_buf_mmap_vma(struct dma_buf *dmabuf, struct vm_area_struct *vma,
 		     pgoff_t pgoff)
 {
-	const unsigned long nr_pages = dmabuf->size >> PAGE_SHIFT;
+	const struct dma_buf_mmap_source src = dma_buf_mmap_source(dmabuf);
 	const struct dma_buf_range shown = {
 		.caching = dmabuf->mmap.caching,
 		.decrypted = dmabuf->mmap.decrypted,
@@ -571,13 +594,13 @@ int dma_buf_mmap_vma(struct dma_buf *dmabuf, struct vm_area_struct *vma,
 
 	if (WARN_ON_ONCE(vma->vm_file->f_mapping != dmabuf->file->f_mapping))
 		return -EINVAL;
-	if (pgoff >= nr_pages || vma_pages(vma) > nr_pages - pgoff)
+	if (pgoff >= src.nr_pages || vma_pages(vma) > src.nr_pages - pgoff)
 		return -EINVAL;
 	/* Also what is read-only now and could be made writable later. */
 	if (vma_is_cow_mapping(vma))
 		return -EINVAL;
 
-	err = dma_buf_may_map(dmabuf, pgoff);
+	err = dma_buf_may_map(&src, pgoff);
 	if (err)
 		return err;
 

@@ -60,6 +60,12 @@ static const struct dma_buf_mmap_ops st_mmap_ops = {
 	.wait = st_wait,
 };
 
+static const struct dma_buf_mmap_ops st_unfenced_mmap_ops = {
+	.get_range = st_get_range,
+	.put_range = st_put_range,
+	.unfenced = true,
+};
+
 static struct sg_table *st_map(struct dma_buf_attachment *attach,
 			       enum dma_data_direction dir)
 {
@@ -103,7 +109,8 @@ void dma_buf_st_export(struct kunit *test, size_t size, int flags)
 	struct dma_buf *dmabuf;
 
 	exp_info.ops = &st_dmabuf_ops;
-	exp_info.mmap.ops = &st_mmap_ops;
+	exp_info.mmap.ops = t->exp->unfenced ? &st_unfenced_mmap_ops :
+					       &st_mmap_ops;
 	exp_info.size = size;
 	exp_info.flags = flags;
 	exp_info.priv = t->exp;

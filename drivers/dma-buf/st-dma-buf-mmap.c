@@ -199,13 +199,31 @@ static void st_signal_work(struct work_struct *work)
 	dma_fence_signal(sig->fence);
 }
 
-/* A fault does not show the pages before the move that fills them is done. */
+struct st_fence_case {
+	const char *description;
+	bool unfenced;
+};
+
+static const struct st_fence_case st_fence_cases[] = {
+	{ "a fence is of a move", false },
+	{ "unfenced", true },
+};
+
+KUNIT_ARRAY_PARAM_DESC(st_fence_cases, st_fence_cases, description);
+
+/*
+ * An access does not show the pages before the move that fills them is done, and
+ * does not wait for the fences of an exporter where nothing moves.
+ */
 static void st_fence(struct kunit *test)
 {
+	const struct st_fence_case *param = test->param_value;
 	static DEFINE_SPINLOCK(lock);
 	struct st_test *t = test->priv;
 	struct st_signal sig;
+	u64 val = 0;
 
+	t->exp->unfenced = param->unfenced;
 	dma_buf_st_map_all(test);
 	sig.fence = kzalloc_obj(*sig.fence);
 	KUNIT_ASSERT_NOT_NULL(test, sig.fence);
@@ -217,10 +235,18 @@ static void st_fence(struct kunit *test)
 	dma_resv_unlock(t->dmabuf->resv);
 
 	INIT_DELAYED_WORK_ONSTACK(&sig.work, st_signal_work);
-	schedule_delayed_work(&sig.work, msecs_to_jiffies(50));
+	if (!param->unfenced)
+		schedule_delayed_work(&sig.work, msecs_to_jiffies(50));
 	KUNIT_EXPECT_EQ(test, MARK(5), st_read(t->addr + 5 * PAGE_SIZE));
-	KUNIT_EXPECT_TRUE(test, dma_fence_is_signaled(sig.fence));
+	if (IS_ENABLED(CONFIG_HAVE_IOREMAP_PROT)) {
+		access_remote_vm(current->mm, t->addr + 6 * PAGE_SIZE, &val,
+				 sizeof(val), FOLL_FORCE);
+		KUNIT_EXPECT_EQ(test, MARK(6), val);
+	}
+	KUNIT_EXPECT_EQ(test, !param->unfenced, dma_fence_is_signaled(sig.fence));
 
+	if (param->unfenced)
+		dma_fence_signal(sig.fence);
 	flush_delayed_work(&sig.work);
 	destroy_delayed_work_on_stack(&sig.work);
 	dma_fence_put(sig.fence);
@@ -268,7 +294,7 @@ static struct kunit_case st_cases[] = {
 	KUNIT_CASE_PARAM(st_mmap_rules, st_rules_gen_params),
 	KUNIT_CASE(st_zap),
 	KUNIT_CASE_PARAM(st_fault_answers, st_answers_gen_params),
-	KUNIT_CASE(st_fence),
+	KUNIT_CASE_PARAM(st_fence, st_fence_cases_gen_params),
 	KUNIT_CASE(st_lookup),
 	{}
 };

@@ -21,6 +21,7 @@ struct st_exporter {
 	unsigned int large_order;
 	struct page **list;	/* of the pages of @large, in any order */
 	bool whole_folios;
+	bool unfenced;
 	enum dma_buf_caching caching;
 	int err;		/* what get_range returns */
 	int wait_err;		/* what wait returns; 0 also clears @err */

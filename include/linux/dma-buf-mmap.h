@@ -150,6 +150,15 @@ struct dma_buf_mmap_ops {
 	 * ranges, so that mappings through the dma-buf need not go through them.
 	 */
 	const struct vm_operations_struct *vm_ops;
+	/**
+	 * @unfenced:
+	 *
+	 * An access waits for no kernel fence of the buffer: no device fills or
+	 * moves the backing.  For drivers whose fences of %DMA_RESV_USAGE_KERNEL
+	 * stand for work that user space orders, such as binds in a GPU's
+	 * address space, which may wait for the CPU to write first.
+	 */
+	bool unfenced;
 };
 
 /**
@@ -272,6 +281,7 @@ vm_fault_t dma_buf_mmap_fault(struct vm_fault *vmf, unsigned int order,
 int dma_buf_mmap_access(struct vm_area_struct *vma, unsigned long addr,
 			void *buf, int len, int write,
 			const struct dma_buf_mmap_source *src);
+int dma_buf_may_map(const struct dma_buf_mmap_source *src, pgoff_t pgoff);
 vm_fault_t dma_buf_range_error(int err);
 vm_fault_t dma_buf_mmap_insert(struct vm_fault *vmf, unsigned int order,
 			       const struct dma_buf_mmap_source *src,
@@ -288,6 +298,9 @@ void dma_buf_range_from_pages(struct page **pages, unsigned long nr_pages,
 			      struct dma_buf_range *range);
 struct page **dma_buf_pages_from_sgt(struct sg_table *sgt,
 				     unsigned long nr_pages);
+struct page **dma_buf_pages_from_dma(struct device *dev, void *cpu_addr,
+				     dma_addr_t dma_addr, size_t size,
+				     unsigned long attrs);
 bool dma_buf_pages_whole_folios(struct page **pages, unsigned long nr_pages);
 extern const struct dma_buf_mmap_ops dma_buf_never_mmap_ops;
 int dma_buf_range_copy(const struct dma_buf_range *range, pgoff_t pgoff,

@@ -6,6 +6,7 @@
 #include <linux/dma-buf-mmap.h>
 #include <linux/dma-direct.h>
 #include <linux/dma-map-ops.h>
+#include <linux/dma-mapping.h>
 #include <linux/export.h>
 #include <linux/iommu-dma.h>
 #include <linux/mm.h>
@@ -119,8 +120,7 @@ EXPORT_SYMBOL_NS_GPL(dma_buf_pages_whole_folios, "DMA_BUF");
  * @sgt: the table; what counts is its CPU side, sg_page() and length
  * @nr_pages: size of the buffer in pages
  *
- * For exporters that have no array of their pages, to make one when the CPU first
- * maps the buffer.
+ * For exporters that have no array of their pages, to make one for CPU mappings.
  *
  * Context: Process context.  May allocate with %GFP_KERNEL.
  * Return: an array to be freed with kvfree(); %-ENOMEM; %-EFAULT if the table has
@@ -151,6 +151,42 @@ struct page **dma_buf_pages_from_sgt(struct sg_table *sgt,
 	return ERR_PTR(-EFAULT);
 }
 EXPORT_SYMBOL_NS_GPL(dma_buf_pages_from_sgt, "DMA_BUF");
+
+/**
+ * dma_buf_pages_from_dma - the pages of memory of the DMA API
+ * @dev: the device that the memory was allocated for
+ * @cpu_addr: what dma_alloc_attrs() returned
+ * @dma_addr: the DMA address that it gave
+ * @size: bytes, whole pages
+ * @attrs: the attributes of the allocation
+ *
+ * To be called along with the allocation, not when the CPU first maps the memory: the
+ * driver may have been unbound by then, and the device have other DMA operations.
+ * &dma_buf_range.dma_dev and &dma_buf_range.dma_attrs go with the result.
+ *
+ * Context: Process context.  May allocate with %GFP_KERNEL.
+ * Return: an array to be freed with kvfree(); %NULL if the DMA API does not tell, or if
+ * it is memory without struct page; %-ENOMEM.
+ */
+struct page **dma_buf_pages_from_dma(struct device *dev, void *cpu_addr,
+				     dma_addr_t dma_addr, size_t size,
+				     unsigned long attrs)
+{
+	struct page **pages;
+	struct sg_table sgt;
+	int err;
+
+	/* All that it tells it with is a scatterlist. */
+	err = dma_get_sgtable_attrs(dev, &sgt, cpu_addr, dma_addr, size, attrs);
+	if (err)
+		return err == -ENOMEM ? ERR_PTR(err) : NULL;
+
+	pages = dma_buf_pages_from_sgt(&sgt, size >> PAGE_SHIFT);
+	sg_free_table(&sgt);
+
+	return pages == ERR_PTR(-EFAULT) ? NULL : pages;
+}
+EXPORT_SYMBOL_NS_GPL(dma_buf_pages_from_dma, "DMA_BUF");
 
 static int dma_buf_never_get_range(void *priv, pgoff_t pgoff, bool populate,
 				   struct dma_buf_range *range)

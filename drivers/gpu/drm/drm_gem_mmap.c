@@ -168,6 +168,22 @@ const struct vm_operations_struct drm_gem_mmap_vm_ops = {
 EXPORT_SYMBOL_GPL(drm_gem_mmap_vm_ops);
 
 /*
+ * What an object with drm_gem_mmap_vm_ops says to a new mapping. One without
+ * mmap_ops, an import of a driver that does not tell GEM of it or user pages, has none.
+ */
+int drm_gem_may_map(struct drm_gem_object *obj, struct vm_area_struct *vma)
+{
+	const struct dma_buf_mmap_source src = drm_gem_mmap_source(obj);
+
+	if (vma->vm_ops != &drm_gem_mmap_vm_ops)
+		return 0;
+	if (!src.ops)
+		return -EINVAL;
+
+	return dma_buf_may_map(&src, vma->vm_pgoff - src.offset);
+}
+
+/*
  * Whether mappings of @obj through its dma-buf need not go through the driver's fault
  * handler: it has none, or one that maps the same ranges.
  */
@@ -203,6 +219,11 @@ unsigned long drm_gem_align_area(struct drm_gem_object *obj, struct file *filp,
 	return dma_buf_mmap_align_area(&src, filp, addr, len, 0, flags);
 }
 #else
+int drm_gem_may_map(struct drm_gem_object *obj, struct vm_area_struct *vma)
+{
+	return 0;
+}
+
 bool drm_gem_mmap_by_core(struct drm_gem_object *obj)
 {
 	return false;

@@ -499,16 +499,16 @@ static const struct vm_operations_struct dma_buf_vm_ops = {
 /**
  * dma_buf_may_map - whether a new mapping of a buffer has a future
  * @src: the buffer
- * @pgoff: buffer offset of the mapping
+ * @pgoff: buffer offset of the mapping, within the buffer
  *
  * For mmap() of exporters whose VMAs have vm_ops of their own.  What is late, not
  * there yet or wrong for now is for the fault to sort out.
  *
  * Context: Process context, mmap_lock may be held, reservation lock not held.
  *
- * Return: %0; %-EINVAL if @pgoff is beyond the buffer; %-EACCES if no CPU may map
- * the buffer; %-EPERM if it has not the caching that the exporter says; %-ENODEV if
- * it is revoked for good; %-ERESTARTSYS.
+ * Return: %0; %-EACCES if no CPU may map the buffer; %-EPERM if it has not the
+ * caching that the exporter says; %-ENODEV if it is revoked for good;
+ * %-ERESTARTSYS.
  */
 int dma_buf_may_map(const struct dma_buf_mmap_source *src, pgoff_t pgoff)
 {
@@ -516,8 +516,6 @@ int dma_buf_may_map(const struct dma_buf_mmap_source *src, pgoff_t pgoff)
 	pgprot_t prot = PAGE_SHARED;
 	int err;
 
-	if (pgoff >= src->nr_pages)
-		return -EINVAL;
 	if (dma_resv_lock_interruptible(src->resv, NULL))
 		return -ERESTARTSYS;
 	err = src->ops->get_range(src->priv, pgoff, false, &range);

@@ -174,13 +174,14 @@ EXPORT_SYMBOL_GPL(drm_gem_mmap_vm_ops);
 int drm_gem_may_map(struct drm_gem_object *obj, struct vm_area_struct *vma)
 {
 	const struct dma_buf_mmap_source src = drm_gem_mmap_source(obj);
+	const pgoff_t pgoff = vma->vm_pgoff - src.offset;
 
 	if (vma->vm_ops != &drm_gem_mmap_vm_ops)
 		return 0;
-	if (!src.ops)
+	if (!src.ops || pgoff >= src.nr_pages)
 		return -EINVAL;
 
-	return dma_buf_may_map(&src, vma->vm_pgoff - src.offset);
+	return dma_buf_may_map(&src, pgoff);
 }
 
 /*

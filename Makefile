@@ -78,4 +78,4 @@ distclean-cache: ## remove what was downloaded and built: ~/.cache/dmabuf-mmap
 ## KSRC=~/linux builds from your own tree, OUT=... is for results instead of out/, V=1 shows commands.
 ## QEMU=..., ACCEL=kvm|tcg, SMP=2, MEM=3G, QEMU_ARGS=..., TIMEOUT=600 (seconds): how the guest runs.
 ## In the guest /src is this checkout and /results is out/run: make run CMD='/src/out/mytest'
-## For virtme-ng see the first lines of scripts/boot.
+## For virtme-ng see scripts/boot --help; each of the scripts has that.

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
-# Sourced by every script: where things are, messages, locks, hashes.
+# Sourced by every script: its arguments, where things are, messages, locks, hashes.
 
 TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/dmabuf-mmap
@@ -14,6 +14,30 @@ unset MAKEFLAGS
 
 say() { echo "$*" >&2; }
 die() { say "${0##*/}: $*"; exit 1; }
+misuse() { say "${0##*/}: $*; try '$SELF --help'"; exit 2; }
+
+# What a script says of itself is the comment at its head.
+usage() { awk 'NR > 2 { if (!/^#/) exit; sub(/^# ?/, ""); print }' "$0"; }
+
+# arguments ARGUMENT...: the script's must fit the first line of that comment,
+# "Usage: [VARIABLE=...] scripts/NAME [-o] ARGUMENT [THIS | THAT] [MANY...]".
+# shellcheck disable=SC2001 # ${//} repeats nothing
+arguments() {
+	local form option='' least most
+	[[ $(sed -n 3p "$0") =~ ^'# Usage: '(.* )?([^ ]+/"${0##*/}")(' '(.*))?$ ]] || return 0
+	SELF=${BASH_REMATCH[2]} form=${BASH_REMATCH[4]}
+	case ${1:-} in
+	-h | --help) usage; exit 0 ;;
+	--*) option=$1 ;;
+	-?*) option=${1:0:2} ;;
+	esac
+	[ -z "$option" ] || [[ $form =~ \["$option"[]\ ] ]] || misuse "there is no option $1"
+	least=$(sed 's/\[[^]]*\]//g' <<<"$form" | wc -w)
+	most=$(sed 's/ | [^] ]*//g' <<<"$form" | wc -w)
+	[ $# -ge "$least" ] || misuse "it takes $form"
+	[ $# -le "$most" ] || [[ $form == *...* ]] || misuse "it takes ${form:-no arguments}, not '$*'"
+}
+[ ! -f "$0" ] || arguments "$@"
 
 # The trace must not end up in what scripts capture of a command's errors.
 if [ -n "${V:-}" ]; then

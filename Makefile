@@ -23,8 +23,8 @@ shell: setup ## a shell in the guest with the devices present
 check: setup ## all checks and tests; ends with "N passed, N failed, N skipped"; CONFIG=kasan for that kernel
 	$(S)check
 
-mutants: setup ## break the kernel in one way after the other: does a test notice? takes over an hour
-	$(S)mutants
+mutants: setup ## break the kernel in one way after the other: does a test notice? takes over an hour. NAMES='zap-none open' only these of tests/mutants
+	$(S)mutants $(NAMES)
 
 bench: setup ## guest instructions of mapping, touching, zapping: stock and patched; QUICK=1 only patched; UPDATE=1: the new baseline
 	$(S)bench
@@ -75,7 +75,7 @@ clean: ## remove out/
 distclean-cache: ## remove what was downloaded and built: ~/.cache/dmabuf-mmap
 	$(S)distclean-cache
 
-## KSRC=~/linux builds from your own tree, OUT=... is for results instead of out/, V=1 shows commands.
+## KSRC=~/linux builds from your own tree (mutants: never), OUT=... is for results instead of out/, V=1 shows commands.
 ## QEMU=..., ACCEL=kvm|tcg, SMP=2, MEM=3G, QEMU_ARGS=..., TIMEOUT=600 (seconds): how the guest runs.
 ## In the guest /src is this checkout and /results is out/run: make run CMD='/src/out/mytest'
 ## For virtme-ng see scripts/boot --help; each of the scripts has that.

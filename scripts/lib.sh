@@ -55,17 +55,27 @@ scratch() {
 	trap 'exit 130' INT TERM HUP
 }
 
-# lock NAME: one writer at a time; released when the script ends.
+# lock NAME: one writer at a time; released when the script ends. The file has the process
+# that holds it, or held it last, for those who wait.
 lock() {
 	mkdir -p "$CACHE/lock"
 	if [ ! -w "$CACHE/lock" ] || { [ -e "$CACHE/lock/$1" ] && [ ! -w "$CACHE/lock/$1" ]; }; then
 		die "$CACHE is somebody else's: set XDG_CACHE_HOME to a directory you own"
 	fi
-	exec {LOCK_FD}>"$CACHE/lock/$1"
-	flock -n "$LOCK_FD" && return
-	say "  waiting for another run that holds $CACHE/lock/$1"
-	flock "$LOCK_FD"
+	exec {LOCK_FD}<>"$CACHE/lock/$1"
+	if ! flock -n "$LOCK_FD"; then
+		say "  waiting for another run that holds $CACHE/lock/$1$(holder "$1")"
+		flock "$LOCK_FD"
+	fi
+	# Always as long: nothing needs to be truncated.
+	{ printf '%-10d\n' $$ >&"$LOCK_FD"; } 2>/dev/null || :
 }
+holder() {
+	local pid
+	if read -r pid <"$CACHE/lock/$1" && [ -r "/proc/$pid/cmdline" ]; then
+		echo ": pid $pid, $(tr '\0' ' ' <"/proc/$pid/cmdline" | cut -c1-100)"
+	fi
+} 2>/dev/null
 
 # step TEXT COMMAND...: run it, its output to a log; print one line with the time.
 # If it fails, say so with $hint, or else with the end of the log.

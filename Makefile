@@ -14,10 +14,10 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*##/ { printf "  make %-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 	@sed -n 's/^## /  /p' $(firstword $(MAKEFILE_LIST))
 
-run: setup ## the demonstration, one line per claim; CMD='...' runs a shell line in the guest instead
+run: setup ## the demonstration, one line per claim; CMD='...' runs a shell line in the guest instead; CONFIG=debug for that kernel
 	$(S)run $(if $(CMD),'$(subst ','\'',$(value CMD))')
 
-shell: setup ## a shell in the guest with the devices present
+shell: setup ## a shell in the guest with the devices present; CONFIG=debug for that kernel
 	$(S)run -i
 
 check: setup ## all checks and tests; ends with "N passed, N failed, N skipped"; CONFIG=kasan for that kernel
@@ -29,7 +29,7 @@ mutants: setup ## break the kernel in one way after the other: does a test notic
 bench: setup ## guest instructions of mapping, touching, zapping: stock and patched; QUICK=1 only patched; UPDATE=1: the new baseline
 	$(S)bench
 
-regress: setup ## the kernel's own tests and IGT's, stock and patched side by side; GROUP="kunit igt-qxl" for some
+regress: setup ## the kernel's own tests and IGT's, stock and patched side by side; GROUP="kunit igt-qxl" for some; RESUME=1: what has no result yet
 	$(S)regress $(GROUP)
 
 kunit: setup ## only the KUnit suites, on UML
@@ -41,7 +41,7 @@ lint: setup ## only the static checks of what this repository adds
 ports: setup ## how the CPU maps what each driver exports, what is unported, what was tested
 	$(S)ports
 
-docs: setup ## our page of the kernel documentation, in out/docs
+docs: setup ## our pages of the kernel documentation, in out/docs
 	$(S)docs
 
 image: setup ## build a kernel, print the path of its image: CONFIG=debug|kasan|perf|stock|regress|regress-stock

@@ -97,7 +97,9 @@ position p;
  	...>
  }
 
+// Or else __free(kfree) makes kfree a type, in all functions that follow
 @silent depends on report@
+attribute name __free;
 position p != { names.p, names_init.p, wrapper.p, wrapper_const.p };
 @@
  dma_buf_export@p(...)
@@ -111,7 +113,7 @@ print(f"{p[0].file}:{p[0].line}: export {p[0].current_element}: sets no mmap.ops
 
 @inserts depends on report@
 identifier H, V;
-identifier FN =~ "^(vmf_insert_pfn|vmf_insert_pfn_prot|vmf_insert_pfn_pmd|vmf_insert_pfn_pud|vmf_insert_mixed|vmf_insert_mixed_mkwrite|vmf_insert_page_mkwrite|vm_insert_page|vm_insert_pages)$";
+identifier FN =~ "^(vmf_insert_(page|pfn|mixed|folio)(_[a-z]+)?|vm_insert_pages?|(io_)?remap_pfn_range)$";
 position p;
 @@
  H(..., struct vm_fault *V, ...)
@@ -158,21 +160,18 @@ position p;
 struct vm_fault *F;
 struct vm_area_struct *V;
 unsigned long A;
+expression E;
 identifier addr =~ "^(address|addr)$";
 position p != length.p;
 @@
 (
- F->pgoff - V->vm_pgoff@p
+ linear_page_delta@p(...)
 |
- F->pgoff - F->vma->vm_pgoff@p
+ linear_page_index(...) - \(V\|F->vma\)->vm_pgoff@p
 |
- F->address - V->vm_start@p
+ F->pgoff - \(V\|F->vma\)->vm_pgoff@p
 |
- F->address - F->vma->vm_start@p
-|
- addr - V->vm_start@p
-|
- A - V->vm_start@p
+ \(F->address\|(F->address & E)\|ALIGN_DOWN(F->address, E)\|addr\|(addr & E)\|A\) - \(V\|F->vma\)->vm_start@p
 )
 
 @script:python depends on report@

@@ -78,4 +78,6 @@ distclean-cache: ## remove what was downloaded and built: ~/.cache/dmabuf-mmap
 ## KSRC=~/linux builds from your own tree (mutants: never), OUT=... is for results instead of out/, V=1 shows commands.
 ## QEMU=..., ACCEL=kvm|tcg, SMP=2, MEM=3G, QEMU_ARGS=..., TIMEOUT=600 (seconds): how the guest runs.
 ## In the guest /src is this checkout and /results is out/run: make run CMD='/src/out/mytest'
+## One rule of the conformance test on one source of igt-tests/dma_buf_mmap/sources.c:
+##   make run CONFIG=debug CMD='/tests/dma_buf_mmap_conformance --run-subtest offset --dynamic-subtest vgem'
 ## For virtme-ng see scripts/boot --help; each of the scripts has that.

@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * KUnit tests of mappings of GEM objects that have drm_gem_mmap_vm_ops: through a
+ * file of the device and through drm_gem_prime_mmap(), with real page faults.
+ */
+#include <kunit/test.h>
+#include <linux/anon_inodes.h>
+#include <linux/dma-buf-mmap.h>
+#include <linux/file.h>
+#include <linux/mm.h>
+#include <linux/mman.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+
+#include <drm/drm_device.h>
+#include <drm/drm_drv.h>
+#include <drm/drm_gem.h>
+#include <drm/drm_kunit_helpers.h>
+#include <drm/drm_prime.h>
+#include <drm/drm_vma_manager.h>
+
+#define NR_PAGES	4
+
+struct gem_mmap_obj {
+	struct drm_gem_object base;
+	struct page *pages[NR_PAGES];
+	int err;	/* what get_range returns */
+};
+
+struct gem_mmap_test {
+	struct gem_mmap_obj *obj;
+	struct file *file;
+	bool prime;	/* @file maps with drm_gem_prime_mmap() */
+};
+
+static int gem_mmap_get_range(void *priv, pgoff_t pgoff, bool populate,
+			      struct dma_buf_range *range)
+{
+	struct gem_mmap_obj *obj = container_of(priv, struct gem_mmap_obj, base);
+
+	if (obj->err)
+		return obj->err;
+
+	dma_buf_range_from_pages(obj->pages, NR_PAGES, range);
+	return 0;
+}
+
+static const struct dma_buf_mmap_ops gem_mmap_ops = {
+	.get_range = gem_mmap_get_range,
+};
+
+static void gem_mmap_free(struct drm_gem_object *gem)
+{
+	struct gem_mmap_obj *obj = container_of(gem, struct gem_mmap_obj, base);
+	unsigned int i;
+
+	drm_gem_object_release(gem);
+	for (i = 0; i < NR_PAGES; i++)
+		if (obj->pages[i])
+			__free_page(obj->pages[i]);
+	kfree(obj);
+}
+
+static const struct drm_gem_object_funcs gem_mmap_funcs = {
+	.free = gem_mmap_free,
+	.vm_ops = &drm_gem_mmap_vm_ops,
+};
+
+static int gem_mmap_fop_mmap(struct file *file, struct vm_area_struct *vma)
+{
+	struct gem_mmap_test *t = file->private_data;
+	struct drm_gem_object *gem = &t->obj->base;
+
+	if (t->prime)
+		return drm_gem_prime_mmap(gem, vma);
+
+	vma->vm_pgoff += drm_vma_node_start(&gem->vma_node);
+	return drm_gem_mmap_obj(gem, gem->size, vma);
+}
+
+static const struct file_operations gem_mmap_fops = {
+	.mmap = gem_mmap_fop_mmap,
+};
+
+static int gem_mmap_init(struct kunit *test)
+{
+	struct gem_mmap_test *t;
+	struct drm_device *drm;
+	struct device *dev;
+	unsigned int i;
+	u64 *first;
+
+	t = kunit_kzalloc(test, sizeof(*t), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, t);
+	KUNIT_ASSERT_EQ(test, 0, kunit_attach_mm());
+
+	dev = drm_kunit_helper_alloc_device(test);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, dev);
+	drm = __drm_kunit_helper_alloc_drm_device(test, dev, sizeof(*drm), 0,
+						  DRIVER_GEM);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, drm);
+
+	t->obj = kzalloc_obj(*t->obj);
+	KUNIT_ASSERT_NOT_NULL(test, t->obj);
+	t->obj->base.funcs = &gem_mmap_funcs;
+	t->obj->base.mmap_ops = &gem_mmap_ops;
+	drm_gem_private_object_init(drm, &t->obj->base, NR_PAGES * PAGE_SIZE);
+	for (i = 0; i < NR_PAGES; i++) {
+		t->obj->pages[i] = alloc_page(GFP_KERNEL | __GFP_ZERO | __GFP_NOFAIL);
+		first = page_address(t->obj->pages[i]);
+		*first = i + 1;
+	}
+	test->priv = t;
+
+	t->file = anon_inode_getfile("[gem-mmap]", &gem_mmap_fops, t, O_RDWR);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, t->file);
+	t->file->f_mapping = drm->anon_inode->i_mapping;
+	return 0;
+}
+
+static void gem_mmap_exit(struct kunit *test)
+{
+	struct gem_mmap_test *t = test->priv;
+
+	if (!t)
+		return;
+	if (!IS_ERR_OR_NULL(t->file))
+		fput(t->file);
+	/* The object must be gone before the device is. */
+	flush_delayed_fput();
+	drm_gem_object_put(&t->obj->base);
+}
+
+static unsigned long gem_mmap_map(struct gem_mmap_test *t, pgoff_t pgoff,
+				  unsigned int nr, unsigned long flags)
+{
+	return vm_mmap(t->file, 0, nr * PAGE_SIZE, PROT_READ | PROT_WRITE, flags,
+		       pgoff << PAGE_SHIFT);
+}
+
+struct gem_mmap_way {
+	const char *description;
+	bool prime;
+};
+
+static const struct gem_mmap_way gem_mmap_ways[] = {
+	{ "DRM fd", false },
+	{ "PRIME", true },
+};
+
+KUNIT_ARRAY_PARAM_DESC(gem_mmap_ways, gem_mmap_ways, description);
+
+/* A mapping shows the pages of its offset, and a zap of the object reaches it. */
+static void gem_mmap_pages(struct kunit *test)
+{
+	const struct gem_mmap_way *way = test->param_value;
+	struct gem_mmap_test *t = test->priv;
+	struct drm_gem_object *gem = &t->obj->base;
+	unsigned long addr;
+	unsigned int i;
+	u64 val;
+
+	t->prime = way->prime;
+	KUNIT_ASSERT_EQ(test, 0, drm_gem_create_mmap_offset(gem));
+	addr = gem_mmap_map(t, 1, NR_PAGES - 1, MAP_SHARED);
+	KUNIT_ASSERT_FALSE(test, IS_ERR_VALUE(addr));
+
+	for (i = 1; i < NR_PAGES; i++) {
+		val = 0;
+		KUNIT_EXPECT_EQ(test, 0, copy_from_user(&val, (void __user *)addr +
+							(i - 1) * PAGE_SIZE,
+							sizeof(val)));
+		KUNIT_EXPECT_EQ(test, val, i + 1);
+	}
+
+	dma_resv_lock(gem->resv, NULL);
+	t->obj->err = -ENODEV;
+	drm_vma_node_unmap(&gem->vma_node, gem->dev->anon_inode->i_mapping);
+	dma_resv_unlock(gem->resv);
+	KUNIT_EXPECT_NE(test, 0, copy_from_user(&val, (void __user *)addr,
+						sizeof(val)));
+	vm_munmap(addr, (NR_PAGES - 1) * PAGE_SIZE);
+}
+
+struct gem_mmap_rule {
+	const char *description;
+	bool prime;
+	pgoff_t pgoff;
+	unsigned int nr;
+	unsigned long flags;
+	int err;		/* what get_range answers */
+	int expected;
+};
+
+static const struct gem_mmap_rule gem_mmap_rules[] = {
+	{ "whole", false, 0, NR_PAGES, MAP_SHARED, 0, 0 },
+	{ "whole, PRIME", true, 0, NR_PAGES, MAP_SHARED, 0, 0 },
+	{ "too long", false, 0, NR_PAGES + 1, MAP_SHARED, 0, -EINVAL },
+	{ "begins at the end", false, NR_PAGES, 1, MAP_SHARED, 0, -EINVAL },
+	{ "begins at the end, PRIME", true, NR_PAGES, 1, MAP_SHARED, 0, -EINVAL },
+	{ "ends outside, PRIME", true, NR_PAGES - 1, 2, MAP_SHARED, 0, -EINVAL },
+	{ "private", false, 0, 1, MAP_PRIVATE, 0, -EINVAL },
+	{ "not populated", false, 0, 1, MAP_SHARED, -ENODATA, 0 },
+	{ "moving", false, 0, 1, MAP_SHARED, -EAGAIN, 0 },
+	{ "gone", false, 0, 1, MAP_SHARED, -ENODEV, -ENODEV },
+	{ "never mappable", false, 0, 1, MAP_SHARED, -EACCES, -EACCES },
+};
+
+KUNIT_ARRAY_PARAM_DESC(gem_mmap_rules, gem_mmap_rules, description);
+
+/* mmap() says what a fault could only say by SIGBUS. */
+static void gem_mmap_refuses(struct kunit *test)
+{
+	const struct gem_mmap_rule *rule = test->param_value;
+	struct gem_mmap_test *t = test->priv;
+	unsigned long addr;
+
+	t->prime = rule->prime;
+	t->obj->err = rule->err;
+	KUNIT_ASSERT_EQ(test, 0, drm_gem_create_mmap_offset(&t->obj->base));
+	addr = gem_mmap_map(t, rule->pgoff, rule->nr, rule->flags);
+	if (rule->expected) {
+		KUNIT_EXPECT_EQ(test, (long)addr, (long)rule->expected);
+		return;
+	}
+	KUNIT_ASSERT_FALSE(test, IS_ERR_VALUE(addr));
+	vm_munmap(addr, rule->nr * PAGE_SIZE);
+}
+
+/* An object that nobody can answer for is not mapped at all. */
+static void gem_mmap_no_ops(struct kunit *test)
+{
+	struct gem_mmap_test *t = test->priv;
+
+	t->obj->base.mmap_ops = NULL;
+	KUNIT_ASSERT_EQ(test, 0, drm_gem_create_mmap_offset(&t->obj->base));
+	KUNIT_EXPECT_EQ(test, -EINVAL, (long)gem_mmap_map(t, 0, 1, MAP_SHARED));
+}
+
+/* drm_gem_prime_mmap() gives an object an offset, or a zap would not find it. */
+static void gem_mmap_prime_offset(struct kunit *test)
+{
+	struct gem_mmap_test *t = test->priv;
+	unsigned long addr;
+
+	t->prime = true;
+	addr = gem_mmap_map(t, 0, NR_PAGES, MAP_SHARED);
+	KUNIT_ASSERT_FALSE(test, IS_ERR_VALUE(addr));
+	KUNIT_EXPECT_NE(test, drm_vma_node_start(&t->obj->base.vma_node), 0);
+	vm_munmap(addr, NR_PAGES * PAGE_SIZE);
+}
+
+static struct kunit_case gem_mmap_cases[] = {
+	KUNIT_CASE_PARAM(gem_mmap_pages, gem_mmap_ways_gen_params),
+	KUNIT_CASE_PARAM(gem_mmap_refuses, gem_mmap_rules_gen_params),
+	KUNIT_CASE(gem_mmap_no_ops),
+	KUNIT_CASE(gem_mmap_prime_offset),
+	{}
+};
+
+static struct kunit_suite gem_mmap_suite = {
+	.name = "drm_gem_mmap",
+	.init = gem_mmap_init,
+	.exit = gem_mmap_exit,
+	.test_cases = gem_mmap_cases,
+};
+
+kunit_test_suite(gem_mmap_suite);
+
+MODULE_DESCRIPTION("KUnit tests of CPU mappings of GEM objects");
+MODULE_IMPORT_NS("DMA_BUF");
+MODULE_LICENSE("GPL");

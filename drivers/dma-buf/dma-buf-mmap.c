@@ -111,7 +111,7 @@ static int dma_buf_wait_lock(const struct dma_buf_mmap_source *src)
 	return err;
 }
 
-/* Nothing that a kernel fence stands for fills or moves the backing. */
+/* Whether no kernel fence is left that may be of a move. */
 static bool dma_buf_fences_done(const struct dma_buf_mmap_source *src)
 {
 	return src->ops->unfenced ||

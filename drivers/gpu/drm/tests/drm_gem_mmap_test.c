@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * KUnit tests of mappings of GEM objects that have drm_gem_mmap_vm_ops: through a
- * file of the device and through drm_gem_prime_mmap(), with real page faults.
+ * file of the device and through drm_gem_prime_mmap(), with real page faults; and
+ * of what a purged object of the shmem helpers answers.
  */
 #include <kunit/test.h>
 #include <linux/anon_inodes.h>
@@ -15,6 +16,7 @@
 #include <drm/drm_device.h>
 #include <drm/drm_drv.h>
 #include <drm/drm_gem.h>
+#include <drm/drm_gem_shmem_helper.h>
 #include <drm/drm_kunit_helpers.h>
 #include <drm/drm_prime.h>
 #include <drm/drm_vma_manager.h>
@@ -56,8 +58,7 @@ static void gem_mmap_free(struct drm_gem_object *gem)
 
 	drm_gem_object_release(gem);
 	for (i = 0; i < NR_PAGES; i++)
-		if (obj->pages[i])
-			__free_page(obj->pages[i]);
+		__free_page(obj->pages[i]);
 	kfree(obj);
 }
 
@@ -250,11 +251,33 @@ static void gem_mmap_prime_offset(struct kunit *test)
 	vm_munmap(addr, NR_PAGES * PAGE_SIZE);
 }
 
+/* Who purges takes the pages for good: there is no new mapping of the dma-buf. */
+static void gem_mmap_purged(struct kunit *test)
+{
+	struct gem_mmap_test *t = test->priv;
+	struct drm_gem_shmem_object *shmem;
+	struct dma_buf_mmap_source src;
+
+	shmem = drm_gem_shmem_create(t->obj->base.dev, PAGE_SIZE);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, shmem);
+	src = drm_gem_mmap_source(&shmem->base);
+	KUNIT_EXPECT_EQ(test, 0, dma_buf_may_map(&src, 0));
+
+	/* As drm_gem_shmem_purge_locked() leaves it */
+	dma_resv_lock(shmem->base.resv, NULL);
+	shmem->madv = -1;
+	dma_resv_unlock(shmem->base.resv);
+	KUNIT_EXPECT_EQ(test, -ENODEV, dma_buf_may_map(&src, 0));
+
+	drm_gem_object_put(&shmem->base);
+}
+
 static struct kunit_case gem_mmap_cases[] = {
 	KUNIT_CASE_PARAM(gem_mmap_pages, gem_mmap_ways_gen_params),
 	KUNIT_CASE_PARAM(gem_mmap_refuses, gem_mmap_rules_gen_params),
 	KUNIT_CASE(gem_mmap_no_ops),
 	KUNIT_CASE(gem_mmap_prime_offset),
+	KUNIT_CASE(gem_mmap_purged),
 	{}
 };
 

@@ -27,7 +27,10 @@
  * Description: Nor does a mapping through the DRM fd reach past the end, nor is it private
  *
  * SUBTEST: private
- * Description: Private mappings are refused, read-only ones too
+ * Description: Private mappings are refused, or private: of memory that stays
+ *
+ * SUBTEST: populate
+ * Description: What stays is mapped by mmap(), MAP_POPULATE, mlock(), MADV_POPULATE: no fault follows
  *
  * SUBTEST: readonly-fd
  * Description: A read-only fd can be mapped, for reading only

@@ -8,7 +8,6 @@
  * or the one mapping would give some pages a caching that conflicts with their
  * other mappings.
  */
-#include <linux/compat.h>
 #include <linux/export.h>
 #include <linux/mm.h>
 #include <linux/mman.h>
@@ -68,6 +67,18 @@ EXPORT_SYMBOL_GPL(vmf_insert_pfn_pud);
 #endif
 #endif /* CONFIG_TRANSPARENT_HUGEPAGE */
 
+/* How many PTEs from @pte on are free, with consecutive pfns to go there. */
+static unsigned long pfnmap_batch(pte_t *pte, struct page **pages,
+				  unsigned long nr)
+{
+	unsigned long n;
+
+	for (n = 0; n < nr && pte_none(ptep_get(pte + n)); n++)
+		if (pages && pages[n] != pages[0] + n)
+			break;
+	return n;
+}
+
 /**
  * vmf_insert_pfns_prot - insert PTEs for many pfns
  * @vmf: the fault, from &vm_operations_struct.fault
@@ -91,11 +102,10 @@ vm_fault_t vmf_insert_pfns_prot(struct vm_fault *vmf, unsigned long addr,
 				unsigned long nr, pgprot_t prot)
 {
 	struct vm_area_struct *vma = vmf->vma;
-	const pte_t first = pte_mkspecial(pfn_pte(pfn, prot));
 	struct mm_struct *mm = vma->vm_mm;
 	spinlock_t *ptl; /* of the page table */
-	pte_t *start, *pte, entry;
-	unsigned long i;
+	unsigned long n;
+	pte_t *start, *pte;
 
 	VM_WARN_ON_ONCE(!(vma->vm_flags & VM_PFNMAP));
 	VM_WARN_ON_ONCE(vma_is_cow_mapping(vma));
@@ -117,15 +127,19 @@ vm_fault_t vmf_insert_pfns_prot(struct vm_fault *vmf, unsigned long addr,
 		return VM_FAULT_NOPAGE;
 
 	lazy_mmu_mode_enable();
-	for (i = 0, pte = start; i < nr; i++, pte++, addr += PAGE_SIZE) {
-		if (!pte_none(ptep_get(pte)))
-			continue;
-		if (pages)
-			entry = pte_mkspecial(pfn_pte(page_to_pfn(pages[i]), prot));
-		else
-			entry = pte_advance_pfn(first, i);
-		set_pte_at(mm, addr, pte, entry);
-		update_mmu_cache(vma, addr, pte);
+	for (pte = start; nr; nr -= n, pte += n, addr += n * PAGE_SIZE) {
+		n = pfnmap_batch(pte, pages, nr);
+		if (n) {
+			if (pages)
+				pfn = page_to_pfn(pages[0]);
+			set_ptes(mm, addr, pte,
+				 pte_mkspecial(pfn_pte(pfn, prot)), n);
+			update_mmu_cache_range(vmf, vma, addr, pte, n);
+		} else {
+			n = 1; /* It is there already. */
+		}
+		pfn += n;
+		pages = pages ? pages + n : NULL;
 	}
 	lazy_mmu_mode_disable();
 	pte_unmap_unlock(start, ptl);
@@ -134,46 +148,158 @@ vm_fault_t vmf_insert_pfns_prot(struct vm_fault *vmf, unsigned long addr,
 }
 EXPORT_SYMBOL_GPL(vmf_insert_pfns_prot);
 
+/* Pages that a fault maps where nothing else in the page table is mapped. */
+#define PFNMAP_WINDOW		16UL
+#define PFNMAP_WINDOWS		(PTRS_PER_PTE / PFNMAP_WINDOW)
+
 /*
- * An area at which leaves of @size fit, that is, whose start is congruent to
- * @off modulo @size; 0 if there is none.
+ * How many of the windows of a page table have something; no more than @max are
+ * counted.  A zap may take them away meanwhile: it is but a guess.
  */
-static unsigned long aligned_area(struct file *file, unsigned long addr,
-				  unsigned long len, unsigned long off,
-				  unsigned long size, unsigned long flags)
+static unsigned int pfnmap_count_windows(pmd_t *pmd, unsigned long addr,
+					 unsigned int max)
 {
-	unsigned long first = round_up(off, size);
-	unsigned long area, pad;
+	unsigned int count = 0, i;
+	pte_t *table;
 
-	if (first < off || first - off >= len || len - (first - off) < size)
+	table = pte_offset_map(pmd, addr & PMD_MASK);
+	if (!table)
 		return 0;
-
-	if (check_add_overflow(len, size, &pad))
-		return 0;
-
-	area = mm_get_unmapped_area(file, addr, pad, 0, flags);
-	if (IS_ERR_VALUE(area))
-		return 0;
-
-	/* The caller's hint was good: keep to it. */
-	if (addr && area == addr)
-		return addr;
-
-	return area + ((off - area) & (size - 1));
+	for (i = 0; i < PFNMAP_WINDOWS && count < max; i++)
+		count += !pte_none(ptep_get(table + i * PFNMAP_WINDOW));
+	pte_unmap(table);
+	return count;
 }
 
 /**
- * pfnmap_get_unmapped_area - find an area at which large leaves fit
+ * vmf_pfn_window - which addresses to map in a fault for one
+ * @vmf: the fault, from &vm_operations_struct.fault
+ * @start: returns the first address
+ * @end: returns where it ends
+ *
+ * Fault-around for pfns that are known without a search.  It costs little to map more
+ * than is touched, as the page table is there already, and much to take a fault for
+ * it: the more faults a page table saw, in whatever order, the more of it is mapped.
+ * VM_RAND_READ and VM_SEQ_READ are followed.
+ *
+ * Context: Process context, mmap_lock held.
+ */
+void vmf_pfn_window(struct vm_fault *vmf, unsigned long *start,
+		    unsigned long *end)
+{
+	const unsigned long table = vmf->address & PMD_MASK;
+	struct vm_area_struct *vma = vmf->vma;
+	unsigned long size = PFNMAP_WINDOW;
+
+	if (vma->vm_flags & VM_RAND_READ) {
+		size = 1;
+	} else if (vma->vm_flags & VM_SEQ_READ) {
+		size = PTRS_PER_PTE;
+	} else if (!pmd_none(READ_ONCE(*vmf->pmd))) {
+		unsigned int count = pfnmap_count_windows(vmf->pmd, table, 4);
+
+		if (count > 3)
+			size = PTRS_PER_PTE;
+		else if (count > 1)
+			size *= 4;
+	}
+
+	size <<= PAGE_SHIFT;
+	*start = ALIGN_DOWN(vmf->address, size);
+	*end = min(*start + size, table + PMD_SIZE);
+	*start = max3(*start, table, vma->vm_start);
+	*end = min(*end - 1, vma->vm_end - 1) + 1;
+}
+EXPORT_SYMBOL_GPL(vmf_pfn_window);
+
+#ifndef CONFIG_X86
+/**
+ * pfnmap_mprotect - &vm_operations_struct.mprotect where leaves have a page
+ *	protection of their own
+ * @vma: the VMA
+ * @start: first address
+ * @end: end address
+ * @newflags: the access rights it will have
+ *
+ * pte_modify() takes the caching of a leaf from vm_page_prot on some architectures,
+ * which does not know that of the pfn.  So have the leaves faulted in again.
+ *
+ * Context: Process context, mmap_lock held for writing.
+ * Return: %0.
+ */
+int pfnmap_mprotect(struct vm_area_struct *vma, unsigned long start,
+		    unsigned long end, unsigned long newflags)
+{
+	/* Pages that are the process's own must stay. */
+	if (!(vma->vm_flags & VM_PFNMAP) || vma_is_cow_mapping(vma))
+		return 0;
+	/* No large leaf may come in under the VMA lock before the rights change. */
+	vma_start_write(vma);
+	zap_special_vma_range(vma, start, end - start);
+	return 0;
+}
+EXPORT_SYMBOL_GPL(pfnmap_mprotect);
+#endif
+
+#ifdef CONFIG_ARCH_SUPPORTS_HUGE_PFNMAP
+static unsigned long pfnmap_aligned_area(struct file *file, unsigned long len,
+					 unsigned long off, unsigned long flags)
+{
+	unsigned long area = 0;
+
+	if (IS_ENABLED(CONFIG_ARCH_SUPPORTS_PUD_PFNMAP) && len >= PUD_SIZE)
+		area = __thp_get_unmapped_area(file, 0, len, off, flags,
+					       PUD_SIZE, EMPTY_VMA_FLAGS);
+	if (!area && len >= PMD_SIZE)
+		area = __thp_get_unmapped_area(file, 0, len, off, flags,
+					       PMD_SIZE, EMPTY_VMA_FLAGS);
+	return area;
+}
+#else
+static unsigned long pfnmap_aligned_area(struct file *file, unsigned long len,
+					 unsigned long off, unsigned long flags)
+{
+	return 0;
+}
+#endif
+
+/**
+ * pfnmap_get_unmapped_area_off - find an area at which large leaves fit
  * @file: the file to be mapped
  * @addr: hint, or the address itself with %MAP_FIXED
  * @len: bytes
- * @pgoff: what the area should be congruent to modulo the size of the leaves: a
- *	pfn, or a file offset that is itself congruent to the pfns
+ * @pgoff: offset in the file, in pages
  * @flags: flags of mmap()
+ * @pfn: what the area should be congruent to modulo the size of the leaves: the first
+ *	pfn, or what is itself congruent to it
  *
- * Suits &file_operations.get_unmapped_area.  Tries the largest leaf first; an
- * area in which none fits, or an address that the caller insists on, is left as
- * it is.
+ * Tries the largest leaf first.  Where none fits, or if the caller has a wish of its
+ * own, the area is that of any other mapping.
+ *
+ * Context: Process context, mmap_lock held for writing.
+ * Return: an address or a negative error value.
+ */
+unsigned long pfnmap_get_unmapped_area_off(struct file *file, unsigned long addr,
+					   unsigned long len, unsigned long pgoff,
+					   unsigned long flags, unsigned long pfn)
+{
+	const unsigned long off = (pfn << PAGE_SHIFT) & (PUD_SIZE - 1);
+	unsigned long area = 0;
+
+	if (!addr && !(flags & MAP_FIXED))
+		area = pfnmap_aligned_area(file, len, off, flags);
+
+	return area ?: mm_get_unmapped_area(file, addr, len, pgoff, flags);
+}
+EXPORT_SYMBOL_GPL(pfnmap_get_unmapped_area_off);
+
+/**
+ * pfnmap_get_unmapped_area - the same, for &file_operations.get_unmapped_area
+ * @file: the file to be mapped
+ * @addr: hint, or the address itself with %MAP_FIXED
+ * @len: bytes
+ * @pgoff: offset in the file, in pages, which is congruent to the pfns
+ * @flags: flags of mmap()
  *
  * Context: Process context, mmap_lock held for writing.
  * Return: an address or a negative error value.
@@ -182,19 +308,6 @@ unsigned long pfnmap_get_unmapped_area(struct file *file, unsigned long addr,
 				       unsigned long len, unsigned long pgoff,
 				       unsigned long flags)
 {
-	unsigned long off = pgoff << PAGE_SHIFT;
-	unsigned long area = 0;
-
-	if (!(flags & MAP_FIXED) && IS_ENABLED(CONFIG_64BIT) &&
-	    !in_compat_syscall()) {
-		if (IS_ENABLED(CONFIG_ARCH_SUPPORTS_PUD_PFNMAP))
-			area = aligned_area(file, addr, len, off, PUD_SIZE,
-					    flags);
-		if (!area && IS_ENABLED(CONFIG_ARCH_SUPPORTS_PMD_PFNMAP))
-			area = aligned_area(file, addr, len, off, PMD_SIZE,
-					    flags);
-	}
-
-	return area ?: mm_get_unmapped_area(file, addr, len, pgoff, flags);
+	return pfnmap_get_unmapped_area_off(file, addr, len, pgoff, flags, pgoff);
 }
 EXPORT_SYMBOL_GPL(pfnmap_get_unmapped_area);

@@ -5,18 +5,19 @@
  * of the buffer held; see dma-buf-mmap.c for the model.
  */
 #include <linux/dma-buf-mmap.h>
+#include <linux/dma-resv.h>
 #include <linux/export.h>
 #include <linux/mm.h>
 #include <linux/pagemap.h>
 
-#include "dma-buf-range.h"
+#include "dma-buf-mmap-internal.h"
 
 /*
  * Whether @range has @nr contiguous pages from buffer offset @first on, which is
  * in it, as its last is.
  */
-static bool dma_buf_range_contiguous(const struct dma_buf_range *range,
-				     pgoff_t first, unsigned long nr)
+bool dma_buf_range_contiguous(const struct dma_buf_range *range, pgoff_t first,
+			      unsigned long nr)
 {
 	struct page **pages = range->pages + (first - range->start);
 	struct folio *folio;
@@ -150,37 +151,18 @@ static vm_fault_t dma_buf_insert_ptes(struct vm_fault *vmf, pgoff_t pgoff,
 
 	if (range->pages)
 		pages = range->pages + (first - range->start);
-	addr = vmf->address + (first << PAGE_SHIFT) - (pgoff << PAGE_SHIFT);
+	addr = vmf->address + (first << PAGE_SHIFT) -
+	       (pgoff << PAGE_SHIFT);
 	return vmf_insert_pfns_prot(vmf, addr, dma_buf_range_pfn(range, first),
 				    pages, end - first, leaf);
-}
-
-/*
- * What a fault returns when the exporter has no range for it; %VM_FAULT_RETRY is
- * for the caller to wait on, with nothing unlocked.
- */
-vm_fault_t dma_buf_range_error(int err)
-{
-	switch (err) {
-	case -EAGAIN:
-		return VM_FAULT_RETRY;
-	case -EINTR:
-	case -ERESTARTSYS:
-		return VM_FAULT_NOPAGE;
-	case -ENOMEM:
-		return VM_FAULT_OOM;
-	default:
-		return VM_FAULT_SIGBUS;
-	}
 }
 
 /*
  * Map what lies around @pgoff, which is mapped already, as far as it can be had
  * without waiting.
  */
-static void dma_buf_insert_around(struct vm_fault *vmf, pgoff_t pgoff,
-				  pgoff_t first, pgoff_t end,
-				  const struct dma_buf_mmap_source *src,
+static void dma_buf_insert_around(struct vm_fault *vmf, struct dma_buf_mmap *m,
+				  pgoff_t pgoff, pgoff_t first, pgoff_t end,
 				  pgprot_t prot)
 {
 	struct dma_buf_range range;
@@ -188,148 +170,136 @@ static void dma_buf_insert_around(struct vm_fault *vmf, pgoff_t pgoff,
 	pgoff_t next;
 
 	for (; first < end; first = next) {
-		memset(&range, 0, sizeof(range));
-		if (src->ops->get_range(src->priv, first, false, &range))
+		if (dma_buf_mmap_get_range(m, first, false, &range))
 			return;
 		ret = dma_buf_insert_ptes(vmf, pgoff, first, end, &range, prot);
 		next = range.start + range.nr_pages;
-		if (src->ops->put_range)
-			src->ops->put_range(src->priv, &range);
+		dma_buf_mmap_put_range(m, &range);
 		if (ret != VM_FAULT_NOPAGE)
 			return;
 	}
 }
 
-/*
- * How many pages to map from @addr on, which is aligned to @around of them: four
- * times as many as seem to be mapped right before it, so that it takes few faults to
- * go through a page table in sequence, while a random access maps little.
- */
-static unsigned int dma_buf_grow_window(struct vm_fault *vmf,
-					unsigned long addr, unsigned int around)
+/* An ordinary page, where user space made the kernel forget one that was mapped. */
+static vm_fault_t dma_buf_insert_page(struct vm_fault *vmf, pgoff_t pgoff,
+				      const struct dma_buf_range *range)
 {
-	const unsigned int index = pte_index(addr);
-	unsigned int grown = around;
-	pte_t *table;
+	int err = vm_insert_page(vmf->vma, vmf->address,
+				 range->pages[pgoff - range->start]);
 
-	if (vmf->vma->vm_flags & VM_SEQ_READ)
-		return PTRS_PER_PTE;
-	if (index < around)
-		return around;
-
-	/* A zap may take them away meanwhile: it is but a guess. */
-	table = pte_offset_map(vmf->pmd, addr & PMD_MASK);
-	if (!table)
-		return around;
-	if (!pte_none(ptep_get(table + index - 1)) &&
-	    !pte_none(ptep_get(table + index - grown))) {
-		while (2 * grown <= index &&
-		       !pte_none(ptep_get(table + index - 2 * grown)))
-			grown *= 2;
-		grown *= 4;
-	}
-	pte_unmap(table);
-
-	return grown;
-}
-
-/*
- * The window of PTEs around @pgoff: @around pages, aligned and growing unless they
- * are to follow the fault, cut to what the page table, the VMA and the buffer have.
- */
-static void dma_buf_fault_window(struct vm_fault *vmf, pgoff_t pgoff,
-				 const struct dma_buf_mmap_source *src,
-				 unsigned int around, pgoff_t *first,
-				 pgoff_t *end)
-{
-	const unsigned long addr = vmf->address;
-	const unsigned long table = ALIGN_DOWN(addr, PMD_SIZE);
-	unsigned long start = addr, stop;
-
-	if (!src->forward && around > 1) {
-		start -= addr % ((unsigned long)around << PAGE_SHIFT);
-		around = dma_buf_grow_window(vmf, start, around);
-	}
-	stop = min(start + ((unsigned long)around << PAGE_SHIFT) - 1,
-		   table + PMD_SIZE - 1);
-	stop = min(stop, vmf->vma->vm_end - 1);
-	start = max3(start, table, vmf->vma->vm_start);
-
-	*first = pgoff - ((addr - start) >> PAGE_SHIFT);
-	*end = min(pgoff + ((stop - addr) >> PAGE_SHIFT) + 1, src->nr_pages);
-}
-
-/*
- * Whether a fault for a single page should still try a large leaf: mm does not
- * ask for one where the vm_ops have no huge_fault.
- */
-static bool dma_buf_large_untried(struct vm_fault *vmf)
-{
-	return IS_ENABLED(CONFIG_ARCH_SUPPORTS_PMD_PFNMAP) &&
-	       !vmf->vma->vm_ops->huge_fault && pmd_none(READ_ONCE(*vmf->pmd));
+	return err && err != -EBUSY ? vmf_error(err) : VM_FAULT_NOPAGE;
 }
 
 /**
+ * dma_buf_mmap_get_range - ask an exporter for a range
+ * @m: the buffer
+ * @pgoff: buffer offset
+ * @populate: as for &dma_buf_mmap_ops.get_range
+ * @range: returns the answer, which was looked at: it holds the page at @pgoff and
+ *	lies in the buffer
+ *
+ * Context: as for &dma_buf_mmap_ops.get_range.
+ * Return: %0, and dma_buf_mmap_put_range() gives it back; %-EFAULT beyond the buffer,
+ * or if the answer is wrong, which is warned of once; else as
+ * &dma_buf_mmap_ops.get_range.
+ */
+int dma_buf_mmap_get_range(struct dma_buf_mmap *m, pgoff_t pgoff, bool populate,
+			   struct dma_buf_range *range)
+{
+	int err;
+
+	if (!(m->flags & DMA_BUF_MMAP_EAGER))
+		dma_resv_assert_held(m->resv);
+
+	if (pgoff >= m->nr_pages)
+		return -EFAULT;
+	*range = (struct dma_buf_range) {};
+	err = m->ops->get_range(m->priv, pgoff, populate, range);
+	if (err)
+		return WARN_ON_ONCE(err > 0) ? -EFAULT : err;
+
+	if (likely(range->start <= pgoff &&
+		   pgoff - range->start < range->nr_pages &&
+		   range->nr_pages <= m->nr_pages - range->start))
+		return 0;
+
+	WARN_ONCE(1, "%ps: pages %lu to %lu for page %lu of %lu\n",
+		  m->ops->get_range, range->start,
+		  range->start + range->nr_pages, pgoff, m->nr_pages);
+	dma_buf_mmap_put_range(m, range);
+	return -EFAULT;
+}
+EXPORT_SYMBOL_NS_GPL(dma_buf_mmap_get_range, "DMA_BUF");
+
+/**
+ * dma_buf_mmap_put_range - give back what dma_buf_mmap_get_range() returned
+ * @m: the buffer
+ * @range: the range
+ *
+ * Context: as for &dma_buf_mmap_ops.put_range.
+ */
+void dma_buf_mmap_put_range(struct dma_buf_mmap *m, struct dma_buf_range *range)
+{
+	if (m->ops->put_range)
+		m->ops->put_range(m->priv, range);
+}
+EXPORT_SYMBOL_NS_GPL(dma_buf_mmap_put_range, "DMA_BUF");
+
+/**
  * dma_buf_mmap_insert - put leaves for a fault into the page tables
- * @vmf: the fault; the VMA is VM_PFNMAP, not COW, and linked in the mapping space
- *	that @src is zapped in
+ * @vmf: the fault, in a VMA that dma_buf_mmap_vma() made a mapping of @m, or one that
+ *	is VM_PFNMAP, not COW, and linked in the mapping space
  * @order: 0 in &vm_operations_struct.fault, else as given to huge_fault
- * @src: the buffer
+ * @m: the buffer
+ * @range: the range that has the page, from dma_buf_mmap_get_range()
  * @prot: access rights, as in &vm_area_struct.vm_page_prot
- * @around: for @order 0, how many pages around the fault to map if no large
- *	leaf fits; at least 1, which is just the page
+ * @forward: for @order 0: how many pages to map, from that of the fault on; %0 to
+ *	let mm choose, around the fault too
  *
  * For VMAs whose vm_ops are not the core's: a driver's own fault handler that
  * wants the same leaves as a mapping through the dma-buf.
  *
  * Context: Process context, mmap_lock or VMA lock and the reservation lock of
- * the buffer held; no kernel fence is pending.
+ * the buffer held; no move is in flight.
  *
- * Return: %VM_FAULT_NOPAGE if done or a signal is pending; %VM_FAULT_FALLBACK if
- * no leaf of @order fits; %VM_FAULT_RETRY if get_range says %-EAGAIN: nothing was
- * unlocked, the caller waits; %VM_FAULT_OOM; %VM_FAULT_SIGBUS.
+ * Return: %VM_FAULT_NOPAGE if done; %VM_FAULT_FALLBACK if no leaf of @order fits;
+ * %VM_FAULT_OOM; %VM_FAULT_SIGBUS.
  */
 vm_fault_t dma_buf_mmap_insert(struct vm_fault *vmf, unsigned int order,
-			       const struct dma_buf_mmap_source *src,
-			       pgprot_t prot, unsigned int around)
+			       struct dma_buf_mmap *m,
+			       const struct dma_buf_range *range, pgprot_t prot,
+			       unsigned long forward)
 {
-	const pgoff_t pgoff = linear_page_index(vmf->vma, vmf->address) -
-			      src->offset;
-	struct dma_buf_range range = {};
-	pgoff_t first = 0, end = 0;
+	const unsigned long addr = vmf->address;
+	const pgoff_t pgoff = linear_page_index(vmf->vma, addr) - m->offset;
+	unsigned long start = addr, end = addr + (forward << PAGE_SHIFT);
+	pgoff_t first, stop, next = range->start + range->nr_pages;
 	vm_fault_t ret;
-	int err;
 
-	if (pgoff >= src->nr_pages)
-		return VM_FAULT_SIGBUS;
+	dma_resv_assert_held(m->resv);
 
-	err = src->ops->get_range(src->priv, pgoff, true, &range);
-	if (err)
-		return dma_buf_range_error(err);
+	m->mapped = true;
+	if (order)
+		return dma_buf_insert_large(vmf, order, pgoff, range, prot);
+	if (vmf->vma->vm_flags & VM_MIXEDMAP)
+		return dma_buf_insert_page(vmf, pgoff, range);
 
-	if (order || (!src->small && dma_buf_large_untried(vmf))) {
-		ret = dma_buf_insert_large(vmf, order ?: PMD_ORDER, pgoff,
-					   &range, prot);
-		if (order || ret != VM_FAULT_FALLBACK)
-			goto put_range;
-	}
+	if (forward)
+		end = min3(end, pmd_addr_end(addr, end), vmf->vma->vm_end);
+	else
+		vmf_pfn_window(vmf, &start, &end);
+	first = pgoff - ((addr - start) >> PAGE_SHIFT);
+	stop = min(pgoff + ((end - addr) >> PAGE_SHIFT), m->nr_pages);
 
-	dma_buf_fault_window(vmf, pgoff, src, around, &first, &end);
-	ret = dma_buf_insert_ptes(vmf, pgoff, first, end, &range, prot);
-put_range:
-
-	if (src->ops->put_range)
-		src->ops->put_range(src->priv, &range);
-
+	ret = dma_buf_insert_ptes(vmf, pgoff, first, stop, range, prot);
 	if (ret != VM_FAULT_NOPAGE)
 		return ret;
-	if (first < range.start)
-		dma_buf_insert_around(vmf, pgoff, first,
-				      min(end, range.start), src, prot);
-	if (end > range.start + range.nr_pages)
-		dma_buf_insert_around(vmf, pgoff,
-				      max(first, range.start + range.nr_pages),
-				      end, src, prot);
+	if (first < range->start)
+		dma_buf_insert_around(vmf, m, pgoff, first,
+				      min(stop, range->start), prot);
+	if (stop > next)
+		dma_buf_insert_around(vmf, m, pgoff, max(first, next), stop,
+				      prot);
 	return ret;
 }
 EXPORT_SYMBOL_NS_GPL(dma_buf_mmap_insert, "DMA_BUF");

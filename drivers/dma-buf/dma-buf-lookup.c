@@ -1,78 +1,145 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * From a user address to the dma-buf behind it.
+ * From a user address to the dma-buf behind it: a reference is taken under mmap_lock,
+ * and what is to be done with it is done without.
  */
 #include <linux/dma-buf.h>
 #include <linux/dma-buf-mmap.h>
 #include <linux/export.h>
+#include <linux/file.h>
 #include <linux/mm.h>
+#include <linux/pagemap.h>
 
-/* The buffer behind @addr in @vma and the byte offset of @addr in it. */
-static struct dma_buf *dma_buf_get_from_vma(struct vm_area_struct *vma,
-					    unsigned long addr, vm_flags_t need,
-					    u64 *offset)
+#include "dma-buf-mmap-internal.h"
+
+static struct dma_buf *dma_buf_ref_export(struct dma_buf_ref *ref)
 {
-	struct dma_buf *dmabuf = NULL;
-	pgoff_t pgoff;
+	get_dma_buf(ref->priv);
+	return ref->priv;
+}
 
+static void dma_buf_ref_put(struct dma_buf_ref *ref)
+{
+	dma_buf_put(ref->priv);
+}
+
+static const struct dma_buf_ref_ops dma_buf_ref_ops = {
+	.export = dma_buf_ref_export,
+	.put = dma_buf_ref_put,
+};
+
+/**
+ * dma_buf_vm_get_dmabuf - &vm_operations_struct.get_dmabuf for mappings of dma-bufs
+ * @vma: a mapping that dma_buf_mmap_vma() made, of whatever file
+ * @addr: an address in @vma
+ * @ref: returns the buffer
+ *
+ * Context: Process context, mmap_lock held.
+ * Return: whether @vma's file is a dma-buf's.
+ */
+bool dma_buf_vm_get_dmabuf(struct vm_area_struct *vma, unsigned long addr,
+			   struct dma_buf_ref *ref)
+{
+	struct dma_buf *dmabuf = vma->vm_file->private_data;
+
+	if (!is_dma_buf_file(vma->vm_file))
+		return false;
+
+	get_dma_buf(dmabuf);
+	ref->ops = &dma_buf_ref_ops;
+	ref->priv = dmabuf;
+	ref->pgoff = linear_page_index(vma, addr) -
+		     (dmabuf->mmap ?: &dmabuf->own_mmap)->offset;
+	return true;
+}
+EXPORT_SYMBOL_NS_GPL(dma_buf_vm_get_dmabuf, "DMA_BUF");
+
+/* What is behind @addr in @vma. */
+static int dma_buf_get_ref(struct vm_area_struct *vma, unsigned long addr,
+			   vm_flags_t need, struct dma_buf_ref *ref)
+{
+	*ref = (struct dma_buf_ref) { .need = need };
 	if ((vma->vm_flags & need) != need)
-		return ERR_PTR(-EACCES);
-	if (vma->vm_ops && vma->vm_ops->get_dmabuf)
-		dmabuf = vma->vm_ops->get_dmabuf(vma, addr, &pgoff);
-	if (!dmabuf)
-		return ERR_PTR(-ENOENT);
-
-	*offset = ((u64)pgoff << PAGE_SHIFT) + offset_in_page(addr);
-	return dmabuf;
+		return -EACCES;
+	if (!vma->vm_ops || !vma->vm_ops->get_dmabuf ||
+	    !vma->vm_ops->get_dmabuf(vma, addr, ref))
+		return -ENOENT;
+	return 0;
 }
 
 /*
- * Whether [addr, end) shows @dmabuf in one piece from byte @offset on: the VMA
- * at @addr does, what follows may be another part of a split mapping.
+ * Whether [addr, end) shows @ref in one piece: the VMA at @addr does, what follows may
+ * be another part of a split mapping.
  */
-static int dma_buf_check_span(struct mm_struct *mm, unsigned long addr,
-			      unsigned long end, vm_flags_t need,
-			      struct dma_buf *dmabuf, u64 offset)
+static int dma_buf_check_span(struct vm_area_struct *vma, unsigned long addr,
+			      unsigned long end, const struct dma_buf_ref *ref)
 {
-	struct vm_area_struct *first = vma_lookup(mm, addr), *vma = first;
-	struct dma_buf *other;
+	struct dma_buf_ref other;
 	unsigned long pos;
 	bool same;
-	u64 at;
-
-	if (offset > dmabuf->size || end - addr > dmabuf->size - offset)
-		return -ERANGE;
+	int err;
 
 	for (pos = vma->vm_end; pos < end; pos = vma->vm_end) {
-		vma = vma_lookup(mm, pos);
+		vma = vma_lookup(vma->vm_mm, pos);
 		if (!vma)
 			return -ERANGE;
-		/* Something else need not be named, which may export it. */
-		if (vma->vm_ops != first->vm_ops ||
-		    vma->vm_private_data != first->vm_private_data)
-			return -ERANGE;
-		other = dma_buf_get_from_vma(vma, pos, need, &at);
-		if (IS_ERR(other))
-			return PTR_ERR(other) == -EACCES ? -EACCES : -ERANGE;
-		same = other == dmabuf && at == offset + (pos - addr);
-		dma_buf_put(other);
+		err = dma_buf_get_ref(vma, pos, ref->need, &other);
+		if (err)
+			return err == -EACCES ? err : -ERANGE;
+		same = other.ops == ref->ops && other.priv == ref->priv &&
+		       other.pgoff - ref->pgoff ==
+		       (pos >> PAGE_SHIFT) - (addr >> PAGE_SHIFT);
+		other.ops->put(&other);
 		if (!same)
 			return -ERANGE;
 	}
 	return 0;
 }
 
+/* The reference for [addr, addr + len), taken under mmap_lock. */
+static int dma_buf_ref_from_address(struct mm_struct *mm, unsigned long addr,
+				    size_t len, vm_flags_t need,
+				    struct dma_buf_ref *ref)
+{
+	struct vm_area_struct *vma;
+	unsigned long end;
+	int err;
+
+	if (mmap_read_lock_killable(mm))
+		return -EINTR;
+
+	addr = untagged_addr_remote(mm, addr);
+	err = -EINVAL;
+	if (!len || check_add_overflow(addr, len, &end))
+		goto unlock;
+	err = -EFAULT;
+	vma = vma_lookup(mm, addr);
+	if (!vma)
+		goto unlock;
+	err = dma_buf_get_ref(vma, addr, need, ref);
+	if (err)
+		goto unlock;
+	err = dma_buf_check_span(vma, addr, end, ref);
+	if (err)
+		ref->ops->put(ref);
+	ref->nr_pages = PFN_UP(offset_in_page(addr) + len);
+unlock:
+	mmap_read_unlock(mm);
+	return err;
+}
+
 /**
  * dma_buf_get_from_address - find the buffer behind a user address
  * @mm: the address space to look in
- * @addr: user address
+ * @addr: user address; a tag in it is ignored
  * @len: bytes from @addr that must belong to the same buffer, consecutively
  * @need: access that all of the mapping must have: %VM_READ, %VM_WRITE, both or 0
  * @offset: returns where @addr lies in the buffer, in bytes
  *
  * Works for every VMA whose vm_ops answer &vm_operations_struct.get_dmabuf,
- * however split, moved or forked.  mmap_lock is taken and dropped inside, so the
- * caller may attach to the buffer; by then the mapping may have changed.
+ * however split, moved or forked.  mmap_lock is taken and dropped inside, and only then
+ * is a dma-buf made where there was none: of a GEM object, or of just the span of a
+ * BAR.  The caller may attach to it; by then the mapping may have changed.
  *
  * The caller gets the rights of the mapping, not those of the buffer's file, which
  * may be more: what it lets anyone do with the buffer, it names in @need.
@@ -83,40 +150,29 @@ static int dma_buf_check_span(struct mm_struct *mm, unsigned long addr,
  * is mapped at @addr; %-ENOENT if what is mapped there is not a dma-buf;
  * %-EACCES if the mapping lacks a right of @need; %-ERANGE if the span is not one
  * piece of one buffer, mapped in one way; %-EINVAL if @len is zero or wraps around; %-EINTR if a
- * fatal signal is pending.
+ * fatal signal is pending; else why no dma-buf can be made.
  */
 struct dma_buf *dma_buf_get_from_address(struct mm_struct *mm,
 					 unsigned long addr, size_t len,
 					 vm_flags_t need, u64 *offset)
 {
-	struct vm_area_struct *vma;
 	struct dma_buf *dmabuf;
-	unsigned long end;
+	struct dma_buf_ref ref;
 	int err;
 
-	if (!len || check_add_overflow(addr, len, &end))
-		return ERR_PTR(-EINVAL);
+	err = dma_buf_ref_from_address(mm, addr, len, need, &ref);
+	if (err)
+		return ERR_PTR(err);
 
-	if (mmap_read_lock_killable(mm))
-		return ERR_PTR(-EINTR);
+	dmabuf = ref.ops->export(&ref);
+	*offset = ((u64)ref.pgoff << PAGE_SHIFT) + offset_in_page(addr);
+	ref.ops->put(&ref);
 
-	vma = vma_lookup(mm, addr);
-	if (!vma) {
-		dmabuf = ERR_PTR(-EFAULT);
-		goto unlock;
-	}
-
-	dmabuf = dma_buf_get_from_vma(vma, addr, need, offset);
-	if (IS_ERR(dmabuf))
-		goto unlock;
-
-	err = dma_buf_check_span(mm, addr, end, need, dmabuf, *offset);
-	if (err) {
+	if (!IS_ERR(dmabuf) &&
+	    (*offset > dmabuf->size || len > dmabuf->size - *offset)) {
 		dma_buf_put(dmabuf);
-		dmabuf = ERR_PTR(err);
+		return ERR_PTR(-ERANGE);
 	}
-unlock:
-	mmap_read_unlock(mm);
 	return dmabuf;
 }
 EXPORT_SYMBOL_NS_GPL(dma_buf_get_from_address, "DMA_BUF");

@@ -204,17 +204,28 @@ static int mock_get_range(void *priv, pgoff_t pgoff, bool populate,
 	return 0;
 }
 
-static int mock_wait(void *priv)
+static int mock_wait(void *priv, bool intr)
 {
 	struct mock_buf *buf = priv;
 
-	return wait_event_killable(buf->idle, READ_ONCE(buf->state) !=
-				   DMA_BUF_MOCK_BUSY);
+	return wait_event_state(buf->idle,
+				READ_ONCE(buf->state) != DMA_BUF_MOCK_BUSY,
+				intr ? TASK_INTERRUPTIBLE : TASK_KILLABLE);
+}
+
+static int mock_may_map(void *priv)
+{
+	struct mock_buf *buf = priv;
+
+	if (buf->never_mappable)
+		return -EACCES;
+	return READ_ONCE(buf->state) == DMA_BUF_MOCK_REVOKED ? -ENODEV : 0;
 }
 
 static const struct dma_buf_mmap_ops mock_mmap_ops = {
 	.get_range = mock_get_range,
 	.wait = mock_wait,
+	.may_map = mock_may_map,
 };
 
 static int mock_attach(struct dma_buf *dmabuf,
@@ -331,6 +342,7 @@ static struct dma_buf *mock_export(const struct dma_buf_mock_create *arg)
 
 	exp_info.ops = &mock_dmabuf_ops;
 	exp_info.mmap.ops = &mock_mmap_ops;
+	exp_info.mmap.flags = DMA_BUF_MMAP_MOVES | DMA_BUF_MMAP_STRICT;
 	exp_info.size = arg->size;
 	exp_info.flags = arg->open_flags;
 	exp_info.priv = buf;

@@ -187,19 +187,3 @@ struct page **dma_buf_pages_from_dma(struct device *dev, void *cpu_addr,
 	return pages == ERR_PTR(-EFAULT) ? NULL : pages;
 }
 EXPORT_SYMBOL_NS_GPL(dma_buf_pages_from_dma, "DMA_BUF");
-
-static int dma_buf_never_get_range(void *priv, pgoff_t pgoff, bool populate,
-				   struct dma_buf_range *range)
-{
-	return -EACCES;
-}
-
-/**
- * var dma_buf_never_mmap_ops - for buffers that no CPU may ever map
- *
- * For &dma_buf_mmap_info.ops: mmap() fails with %EACCES.
- */
-const struct dma_buf_mmap_ops dma_buf_never_mmap_ops = {
-	.get_range = dma_buf_never_get_range,
-};
-EXPORT_SYMBOL_NS_GPL(dma_buf_never_mmap_ops, "DMA_BUF");

@@ -28,7 +28,7 @@
 
 #include <asm/tlbflush.h>
 
-#include "dma-buf-range.h"
+#include "dma-buf-mmap-internal.h"
 
 /* Every revoke writes all PTEs: enough for what is shown, too little for a BAR of a GPU. */
 #define DMA_BUF_VMAP_MAX	SZ_1G
@@ -78,8 +78,7 @@ static int dma_buf_vmap_clear(struct dma_buf *dmabuf, unsigned long addr,
 static long dma_buf_vmap_range(struct dma_buf *dmabuf, unsigned long addr,
 			       pgoff_t pgoff, bool populate, bool *iomem)
 {
-	const struct dma_buf_mmap_ops *ops = dmabuf->mmap.ops;
-	struct dma_buf_range range = {};
+	struct dma_buf_range range;
 	struct dma_buf_vmap_run run = {
 		.range = &range,
 		.pgoff = pgoff,
@@ -88,12 +87,11 @@ static long dma_buf_vmap_range(struct dma_buf *dmabuf, unsigned long addr,
 	unsigned long nr;
 	int err;
 
-	err = ops->get_range(dmabuf->priv, pgoff, populate, &range);
+	err = dma_buf_mmap_get_range(dmabuf->mmap, pgoff, populate, &range);
 	if (err)
 		return err;
 
-	nr = min(range.start + range.nr_pages, dmabuf->size >> PAGE_SHIFT) -
-	     pgoff;
+	nr = range.start + range.nr_pages - pgoff;
 	err = dma_buf_leaf_prot(&range, pgoff, nr, &run.prot);
 	if (err == -EAGAIN) {
 		/* No common memory type: page by page. */
@@ -106,8 +104,7 @@ static long dma_buf_vmap_range(struct dma_buf *dmabuf, unsigned long addr,
 						   nr << PAGE_SHIFT,
 						   dma_buf_vmap_set_pte, &run);
 	*iomem |= range.iomem;
-	if (ops->put_range)
-		ops->put_range(dmabuf->priv, &range);
+	dma_buf_mmap_put_range(dmabuf->mmap, &range);
 
 	return err ?: nr;
 }
@@ -144,7 +141,7 @@ void dma_buf_vmap_revoke(struct dma_buf *dmabuf)
 
 /**
  * dma_buf_vmap_restore - the backing can be accessed again
- * @dmabuf: the buffer, exported with &dma_buf_mmap_info.ops
+ * @dmabuf: the buffer, exported with &dma_buf_export_info.mmap
  *
  * For exporters that revoke for a while.  User space comes back by faults; what
  * dma_buf_vmap() gave out comes back by this.  Costs nothing if there is none.
@@ -183,8 +180,8 @@ static bool dma_buf_vmap_fatal(int err)
 
 /*
  * dma_buf_vmap() for exporters without a vmap op of their own.  Returns 0 also
- * while the buffer is revoked for a while; -EACCES if no CPU may map it or it was
- * opened read-only, as importers write when they please; -EPERM if the caching
+ * while the buffer is revoked for a while; -EACCES if no CPU may map it, or if it was
+ * opened read-only and is strict, as importers write when they please; -EPERM if the caching
  * cannot be had; -ENODEV if it is revoked for good; -E2BIG.
  */
 int dma_buf_vmap_core(struct dma_buf *dmabuf, struct iosys_map *map)
@@ -199,7 +196,8 @@ int dma_buf_vmap_core(struct dma_buf *dmabuf, struct iosys_map *map)
 
 	if (dmabuf->size > DMA_BUF_VMAP_MAX)
 		return -E2BIG;
-	if (!(dmabuf->file->f_mode & FMODE_WRITE))
+	if (dmabuf->mmap->flags & DMA_BUF_MMAP_STRICT &&
+	    !(dmabuf->file->f_mode & FMODE_WRITE))
 		return -EACCES;
 
 	dummy = alloc_page(GFP_KERNEL | __GFP_ZERO);

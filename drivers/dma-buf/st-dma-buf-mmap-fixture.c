@@ -20,6 +20,10 @@ static int st_get_range(void *priv, pgoff_t pgoff, bool populate,
 		return exp->err;
 
 	exp->gets++;
+	if (exp->lie) {
+		*range = *exp->lie;
+		return 0;
+	}
 	range->caching = exp->caching;
 	range->whole_folios = exp->whole_folios;
 	if (exp->list) {
@@ -44,26 +48,29 @@ static void st_put_range(void *priv, struct dma_buf_range *range)
 	exp->puts++;
 }
 
-static int st_wait(void *priv)
+static int st_wait(void *priv, bool intr)
 {
 	struct st_exporter *exp = priv;
 
 	exp->waits++;
+	exp->intr_waits += intr;
 	if (!exp->wait_err)
 		exp->err = 0;
 	return exp->wait_err;
+}
+
+static int st_may_map(void *priv)
+{
+	struct st_exporter *exp = priv;
+
+	return exp->err == -ENODEV || exp->err == -EACCES ? exp->err : 0;
 }
 
 static const struct dma_buf_mmap_ops st_mmap_ops = {
 	.get_range = st_get_range,
 	.put_range = st_put_range,
 	.wait = st_wait,
-};
-
-static const struct dma_buf_mmap_ops st_unfenced_mmap_ops = {
-	.get_range = st_get_range,
-	.put_range = st_put_range,
-	.unfenced = true,
+	.may_map = st_may_map,
 };
 
 static struct sg_table *st_map(struct dma_buf_attachment *attach,
@@ -109,8 +116,8 @@ void dma_buf_st_export(struct kunit *test, size_t size, int flags)
 	struct dma_buf *dmabuf;
 
 	exp_info.ops = &st_dmabuf_ops;
-	exp_info.mmap.ops = t->exp->unfenced ? &st_unfenced_mmap_ops :
-					       &st_mmap_ops;
+	exp_info.mmap.ops = &st_mmap_ops;
+	exp_info.mmap.flags = t->exp->flags;
 	exp_info.size = size;
 	exp_info.flags = flags;
 	exp_info.priv = t->exp;

@@ -95,7 +95,22 @@ static const struct dma_buf_ops port_after_ops = {
 	.release = port_release,
 };
 
-static struct dma_buf *port_export(struct kunit *test, bool ported, int flags)
+struct port_case {
+	const char *description;
+	bool ported;
+	unsigned int flags;
+};
+
+static const struct port_case port_params[] = {
+	{ "before", false, 0 },
+	{ "after", true, 0 },
+	{ "after, strict", true, DMA_BUF_MMAP_STRICT },
+};
+
+KUNIT_ARRAY_PARAM_DESC(port_cases, port_params, description);
+
+static struct dma_buf *port_export(struct kunit *test,
+				   const struct port_case *param, int flags)
 {
 	DEFINE_DMA_BUF_EXPORT_INFO(exp_info);
 	struct port_buf *buf = kzalloc_obj(*buf);
@@ -109,9 +124,10 @@ static struct dma_buf *port_export(struct kunit *test, bool ported, int flags)
 		first = page_address(buf->pages[i]);
 		*first = i + 1;
 	}
-	exp_info.ops = ported ? &port_after_ops : &port_before_ops;
-	if (ported)
+	exp_info.ops = param->ported ? &port_after_ops : &port_before_ops;
+	if (param->ported)
 		exp_info.mmap.ops = &port_mmap_ops;
+	exp_info.mmap.flags = param->flags;
 	exp_info.size = PORT_NR_PAGES * PAGE_SIZE;
 	exp_info.flags = flags;
 	exp_info.priv = buf;
@@ -119,18 +135,6 @@ static struct dma_buf *port_export(struct kunit *test, bool ported, int flags)
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, dmabuf);
 	return dmabuf;
 }
-
-struct port_case {
-	const char *description;
-	bool ported;
-};
-
-static const struct port_case port_params[] = {
-	{ "before", false },
-	{ "after", true },
-};
-
-KUNIT_ARRAY_PARAM_DESC(port_cases, port_params, description);
 
 /* Both map the same pages; only the ported one is found by address and by ptrace(). */
 static void port_maps(struct kunit *test)
@@ -146,7 +150,7 @@ static void port_maps(struct kunit *test)
 	int len;
 
 	KUNIT_ASSERT_EQ(test, kunit_attach_mm(), 0);
-	dmabuf = port_export(test, param->ported, O_RDWR);
+	dmabuf = port_export(test, param, O_RDWR);
 	addr = vm_mmap(dmabuf->file, 0, (PORT_NR_PAGES - 2) * PAGE_SIZE,
 		       PROT_READ | PROT_WRITE, MAP_SHARED, 2 * PAGE_SIZE);
 	if (IS_ERR_VALUE(addr)) {
@@ -190,17 +194,21 @@ static const struct file_operations port_importer_fops = {
 	.mmap = port_importer_mmap,
 };
 
-/* An importer's file gives no more than the buffer's, ported or not. */
+/*
+ * What is read-only can be written through an importer, whose device writes to it by DMA
+ * too, unless the exporter is strict.
+ */
 static void port_read_only(struct kunit *test)
 {
 	const struct port_case *param = test->param_value;
+	const bool strict = param->flags & DMA_BUF_MMAP_STRICT;
 	struct vm_area_struct *vma;
 	struct dma_buf *dmabuf;
 	struct file *importer;
 	unsigned long addr;
 
 	KUNIT_ASSERT_EQ(test, kunit_attach_mm(), 0);
-	dmabuf = port_export(test, param->ported, O_RDONLY);
+	dmabuf = port_export(test, param, O_RDONLY);
 	importer = anon_inode_getfile("[port-importer]", &port_importer_fops,
 				      dmabuf, O_RDWR);
 	if (IS_ERR(importer)) {
@@ -210,14 +218,18 @@ static void port_read_only(struct kunit *test)
 
 	addr = vm_mmap(importer, 0, PAGE_SIZE, PROT_READ | PROT_WRITE,
 		       MAP_SHARED, 0);
-	KUNIT_EXPECT_EQ(test, (long)addr, -EACCES);
+	KUNIT_EXPECT_EQ(test, strict ? -EACCES : 0,
+			IS_ERR_VALUE(addr) ? (long)addr : 0);
 
 	addr = vm_mmap(importer, 0, PAGE_SIZE, PROT_READ, MAP_SHARED, 0);
 	KUNIT_EXPECT_FALSE(test, IS_ERR_VALUE(addr));
 	scoped_guard(mmap_read_lock, current->mm) {
 		vma = vma_lookup(current->mm, addr);
-		KUNIT_EXPECT_TRUE(test, vma && !(vma->vm_flags & VM_MAYWRITE));
+		KUNIT_EXPECT_TRUE(test, vma && strict == !(vma->vm_flags & VM_MAYWRITE));
 	}
+
+	addr = vm_mmap(importer, 0, PAGE_SIZE, PROT_READ, MAP_PRIVATE, 0);
+	KUNIT_EXPECT_EQ(test, -EINVAL, (long)addr);
 	fput(importer);
 put:
 	dma_buf_put(dmabuf);

@@ -105,6 +105,7 @@ static void st_vmap_readonly(struct kunit *test)
 	struct st_test *t = test->priv;
 	struct iosys_map map;
 
+	t->exp->flags = DMA_BUF_MMAP_STRICT;
 	dma_buf_st_export(test, NR_PAGES * PAGE_SIZE, O_RDONLY);
 	KUNIT_EXPECT_EQ(test, IS_ENABLED(CONFIG_DMABUF_MMAP_VMAP) ? -EACCES : -EOPNOTSUPP,
 			dma_buf_vmap_unlocked(t->dmabuf, &map));

@@ -4,12 +4,15 @@
  * exporter whose answers the test decides.
  */
 #include <kunit/test.h>
+#include <linux/anon_inodes.h>
 #include <linux/dma-buf.h>
 #include <linux/dma-buf-mmap.h>
 #include <linux/dma-fence.h>
 #include <linux/dma-resv.h>
+#include <linux/file.h>
 #include <linux/mm.h>
 #include <linux/mman.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/workqueue.h>
 
@@ -124,12 +127,12 @@ static void st_zap(struct kunit *test)
 	gets = t->exp->gets;
 	KUNIT_EXPECT_EQ(test, MARK(0), st_read(t->addr));
 	KUNIT_EXPECT_EQ(test, gets, t->exp->gets);
-	KUNIT_EXPECT_TRUE(test, t->dmabuf->mapped);
+	KUNIT_EXPECT_TRUE(test, t->dmabuf->mmap->mapped);
 
 	dma_resv_lock(t->dmabuf->resv, NULL);
 	swap(t->exp->pages[0], t->exp->pages[1]);
 	dma_buf_invalidate_mappings(t->dmabuf);
-	KUNIT_EXPECT_FALSE(test, t->dmabuf->mapped);
+	KUNIT_EXPECT_FALSE(test, t->dmabuf->mmap->mapped);
 	dma_buf_invalidate_mappings(t->dmabuf);
 	dma_resv_unlock(t->dmabuf->resv);
 
@@ -201,12 +204,12 @@ static void st_signal_work(struct work_struct *work)
 
 struct st_fence_case {
 	const char *description;
-	bool unfenced;
+	unsigned int flags;
 };
 
 static const struct st_fence_case st_fence_cases[] = {
-	{ "a fence is of a move", false },
-	{ "unfenced", true },
+	{ "a fence is of a move", DMA_BUF_MMAP_MOVES },
+	{ "a fence is somebody else's", 0 },
 };
 
 KUNIT_ARRAY_PARAM_DESC(st_fence_cases, st_fence_cases, description);
@@ -221,9 +224,10 @@ static void st_fence(struct kunit *test)
 	static DEFINE_SPINLOCK(lock);
 	struct st_test *t = test->priv;
 	struct st_signal sig;
+	const bool moves = param->flags & DMA_BUF_MMAP_MOVES;
 	u64 val = 0;
 
-	t->exp->unfenced = param->unfenced;
+	t->exp->flags = param->flags;
 	dma_buf_st_map_all(test);
 	sig.fence = kzalloc_obj(*sig.fence);
 	KUNIT_ASSERT_NOT_NULL(test, sig.fence);
@@ -235,7 +239,7 @@ static void st_fence(struct kunit *test)
 	dma_resv_unlock(t->dmabuf->resv);
 
 	INIT_DELAYED_WORK_ONSTACK(&sig.work, st_signal_work);
-	if (!param->unfenced)
+	if (moves)
 		schedule_delayed_work(&sig.work, msecs_to_jiffies(50));
 	KUNIT_EXPECT_EQ(test, MARK(5), st_read(t->addr + 5 * PAGE_SIZE));
 	if (IS_ENABLED(CONFIG_HAVE_IOREMAP_PROT)) {
@@ -243,13 +247,182 @@ static void st_fence(struct kunit *test)
 				 sizeof(val), FOLL_FORCE);
 		KUNIT_EXPECT_EQ(test, MARK(6), val);
 	}
-	KUNIT_EXPECT_EQ(test, !param->unfenced, dma_fence_is_signaled(sig.fence));
+	KUNIT_EXPECT_EQ(test, moves, dma_fence_is_signaled(sig.fence));
 
-	if (param->unfenced)
+	if (!moves)
 		dma_fence_signal(sig.fence);
 	flush_delayed_work(&sig.work);
 	destroy_delayed_work_on_stack(&sig.work);
 	dma_fence_put(sig.fence);
+}
+
+struct st_lie {
+	const char *description;
+	struct dma_buf_range range;
+};
+
+static const struct st_lie st_lies[] = {
+	{ "before the page", { .start = 0, .nr_pages = 5 } },
+	{ "behind the page", { .start = 6, .nr_pages = 1 } },
+	{ "nothing", { .start = 5, .nr_pages = 0 } },
+	{ "beyond the buffer", { .start = 0, .nr_pages = NR_PAGES + 1 } },
+	{ "wraps around", { .start = 5, .nr_pages = ULONG_MAX } },
+};
+
+KUNIT_ARRAY_PARAM_DESC(st_lies, st_lies, description);
+
+/* An answer that cannot be true is no leaf, for nobody. */
+static void st_lying_exporter(struct kunit *test)
+{
+	const struct st_lie *lie = test->param_value;
+	struct st_test *t = test->priv;
+	struct dma_buf_range range;
+
+	dma_buf_st_map_all(test);
+	t->exp->lie = &lie->range;
+	kunit_warning_suppress(test) {
+		KUNIT_EXPECT_EQ(test, 0, st_read(t->addr + 5 * PAGE_SIZE));
+		KUNIT_EXPECT_GT(test, KUNIT_SUPPRESSED_WARNING_COUNT(), 0);
+		dma_resv_lock(t->dmabuf->resv, NULL);
+		KUNIT_EXPECT_EQ(test, -EFAULT,
+				dma_buf_mmap_get_range(t->dmabuf->mmap, 5, true,
+						       &range));
+		dma_resv_unlock(t->dmabuf->resv);
+	}
+	KUNIT_EXPECT_EQ(test, t->exp->gets, t->exp->puts);
+	t->exp->lie = NULL;
+	KUNIT_EXPECT_EQ(test, MARK(5), st_read(t->addr + 5 * PAGE_SIZE));
+}
+
+static int st_prefault_mmap(struct file *file, struct vm_area_struct *vma)
+{
+	struct dma_buf *dmabuf = file->private_data;
+	int err = dma_buf_mmap(dmabuf, vma, 0);
+
+	if (err)
+		return err;
+	return handle_mm_fault(vma, vma->vm_start, 0, NULL) & VM_FAULT_ERROR ?
+	       -EFAULT : 0;
+}
+
+static const struct file_operations st_prefault_fops = {
+	.mmap = st_prefault_mmap,
+};
+
+/* No leaf goes into a VMA that no zap would find yet. */
+static void st_unlinked(struct kunit *test)
+{
+	struct st_test *t = test->priv;
+	struct file *file;
+
+	dma_buf_st_export(test, NR_PAGES * PAGE_SIZE, O_RDWR);
+	file = anon_inode_getfile("[st-prefault]", &st_prefault_fops, t->dmabuf,
+				  O_RDWR);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, file);
+	kunit_warning_suppress(test)
+		KUNIT_EXPECT_EQ(test, -EFAULT,
+				(long)vm_mmap(file, 0, PAGE_SIZE, PROT_READ,
+					      MAP_SHARED, 0));
+	KUNIT_EXPECT_EQ(test, 0, t->exp->gets);
+	fput(file);
+}
+
+/* A copy by the kernel waits, once, and does not come back for a signal that is not fatal. */
+static void st_signal_pending(struct kunit *test)
+{
+	struct st_test *t = test->priv;
+
+	dma_buf_st_map_all(test);
+	t->exp->err = -EAGAIN;
+	set_tsk_thread_flag(current, TIF_SIGPENDING);
+	KUNIT_EXPECT_EQ(test, MARK(2), st_read(t->addr + 2 * PAGE_SIZE));
+	clear_tsk_thread_flag(current, TIF_SIGPENDING);
+	KUNIT_EXPECT_EQ(test, 1, t->exp->waits);
+	KUNIT_EXPECT_EQ(test, 0, t->exp->intr_waits);
+}
+
+/* Memory that stays is there when mmap() returns; private too, if of one piece. */
+static void st_eager(struct kunit *test)
+{
+	struct st_test *t = test->priv;
+	const unsigned long nr = 8;
+	unsigned long addr, i;
+	unsigned int gets;
+	u64 *first, val = ~0ULL;
+
+	t->exp->flags = DMA_BUF_MMAP_EAGER;
+	dma_buf_st_map_all(test);
+	gets = t->exp->gets;
+	for (i = 0; i < NR_PAGES; i++)
+		KUNIT_EXPECT_EQ(test, MARK(i), st_read(t->addr + i * PAGE_SIZE));
+	KUNIT_EXPECT_EQ(test, gets, t->exp->gets);
+
+	t->exp->large_order = 3;
+	t->exp->large = alloc_pages(GFP_KERNEL | __GFP_ZERO, t->exp->large_order);
+	KUNIT_ASSERT_NOT_NULL(test, t->exp->large);
+	first = page_address(t->exp->large + 1);
+	*first = MARK(1);
+	t->dmabuf->mmap->nr_pages = nr;
+	addr = st_mmap(t, 0, nr, PROT_READ | PROT_WRITE, MAP_PRIVATE);
+	KUNIT_ASSERT_FALSE(test, IS_ERR_VALUE(addr));
+	KUNIT_EXPECT_EQ(test, MARK(1), st_read(addr + PAGE_SIZE));
+	KUNIT_EXPECT_EQ(test, 0, copy_to_user((void __user *)addr + PAGE_SIZE,
+					      &val, sizeof(val)));
+	KUNIT_EXPECT_EQ(test, val, st_read(addr + PAGE_SIZE));
+	KUNIT_EXPECT_EQ(test, MARK(1), *first);
+}
+
+struct st_gup_case {
+	const char *description;
+	unsigned int flags;
+	int expected;
+};
+
+static const struct st_gup_case st_gup_cases[] = {
+	{ "faulted in", 0, -EFAULT },
+	{ "mapped by mmap()", DMA_BUF_MMAP_EAGER, -EFAULT },
+	{ "ordinary pages", DMA_BUF_MMAP_EAGER | DMA_BUF_MMAP_PAGES, 1 },
+};
+
+KUNIT_ARRAY_PARAM_DESC(st_gup_cases, st_gup_cases, description);
+
+/* Ordinary pages are found by get_user_pages(), all others are not. */
+static void st_gup(struct kunit *test)
+{
+	const struct st_gup_case *param = test->param_value;
+	struct st_test *t = test->priv;
+	struct page *page = NULL;
+
+	t->exp->flags = param->flags;
+	dma_buf_st_map_all(test);
+	KUNIT_EXPECT_EQ(test, MARK(3), st_read(t->addr + 3 * PAGE_SIZE));
+	KUNIT_EXPECT_EQ(test, param->expected,
+			pin_user_pages_fast(t->addr + 3 * PAGE_SIZE, 1,
+					    FOLL_WRITE, &page));
+	if (param->expected < 0)
+		return;
+	KUNIT_EXPECT_PTR_EQ(test, page, t->exp->pages[3]);
+	unpin_user_page(page);
+}
+
+/* mlock() and MAP_POPULATE fault in what stays, and only that. */
+static void st_populate(struct kunit *test)
+{
+	const struct st_fence_case *param = test->param_value;
+	const bool moves = param->flags & DMA_BUF_MMAP_MOVES;
+	struct st_test *t = test->priv;
+	unsigned int gets, i;
+
+	t->exp->flags = param->flags;
+	dma_buf_st_export(test, NR_PAGES * PAGE_SIZE, O_RDWR);
+	t->addr = st_mmap(t, 0, NR_PAGES, PROT_READ | PROT_WRITE,
+			  MAP_SHARED | MAP_POPULATE);
+	KUNIT_ASSERT_FALSE(test, IS_ERR_VALUE(t->addr));
+	gets = t->exp->gets;
+	KUNIT_EXPECT_EQ(test, moves, !gets);
+	for (i = 0; i < NR_PAGES; i++)
+		KUNIT_EXPECT_EQ(test, MARK(i), st_read(t->addr + i * PAGE_SIZE));
+	KUNIT_EXPECT_EQ(test, moves, gets != t->exp->gets);
 }
 
 /* An address leads to the buffer if all of the span is in one piece of it. */
@@ -295,6 +468,12 @@ static struct kunit_case st_cases[] = {
 	KUNIT_CASE(st_zap),
 	KUNIT_CASE_PARAM(st_fault_answers, st_answers_gen_params),
 	KUNIT_CASE_PARAM(st_fence, st_fence_cases_gen_params),
+	KUNIT_CASE_PARAM(st_lying_exporter, st_lies_gen_params),
+	KUNIT_CASE(st_unlinked),
+	KUNIT_CASE(st_signal_pending),
+	KUNIT_CASE(st_eager),
+	KUNIT_CASE_PARAM(st_gup, st_gup_cases_gen_params),
+	KUNIT_CASE_PARAM(st_populate, st_fence_cases_gen_params),
 	KUNIT_CASE(st_lookup),
 	{}
 };

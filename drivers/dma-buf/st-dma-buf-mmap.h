@@ -21,13 +21,15 @@ struct st_exporter {
 	unsigned int large_order;
 	struct page **list;	/* of the pages of @large, in any order */
 	bool whole_folios;
-	bool unfenced;
+	unsigned int flags;	/* DMA_BUF_MMAP_* */
+	const struct dma_buf_range *lie;	/* what get_range answers */
 	enum dma_buf_caching caching;
 	int err;		/* what get_range returns */
 	int wait_err;		/* what wait returns; 0 also clears @err */
 	unsigned int gets;
 	unsigned int puts;
 	unsigned int waits;
+	unsigned int intr_waits;	/* those that any signal ends */
 };
 
 struct st_test {

@@ -68,12 +68,22 @@ void drm_close_handle(int drm, uint32_t handle)
 	do_ioctl(drm, DRM_IOCTL_GEM_CLOSE, &close);
 }
 
-int drm_export(int drm, uint32_t handle)
+static int export_with(int drm, uint32_t handle, uint32_t flags)
 {
-	struct drm_prime_handle prime = { .handle = handle, .flags = DRM_RDWR | DRM_CLOEXEC };
+	struct drm_prime_handle prime = { .handle = handle, .flags = flags | DRM_CLOEXEC };
 
 	do_ioctl(drm, DRM_IOCTL_PRIME_HANDLE_TO_FD, &prime);
 	return prime.fd;
+}
+
+int drm_export_readonly(int drm, uint32_t handle)
+{
+	return export_with(drm, handle, 0);
+}
+
+int drm_export(int drm, uint32_t handle)
+{
+	return export_with(drm, handle, DRM_RDWR);
 }
 
 void *drm_mmap(int drm, uint32_t handle, size_t length, int prot)

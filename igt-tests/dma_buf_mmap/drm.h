@@ -16,7 +16,8 @@ int drm_map_dumb(int drm, uint32_t handle, uint64_t *offset);
 /* A dumb buffer of that size, a multiple of 4 KiB. */
 uint32_t drm_create_dumb(int drm, uint64_t size);
 void drm_close_handle(int drm, uint32_t handle);
-/* A read-write dma-buf of the object. */
+/* A dma-buf of the object: read-only, or read-write. */
+int drm_export_readonly(int drm, uint32_t handle);
 int drm_export(int drm, uint32_t handle);
 /* Map an object through the DRM fd. */
 void *drm_mmap(int drm, uint32_t handle, size_t length, int prot);

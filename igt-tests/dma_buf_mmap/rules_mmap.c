@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <linux/dma-buf.h>
@@ -62,13 +63,24 @@ static void bounds_overflow(const struct source *s)
 	source_destroy(&b);
 }
 
+/* Of memory that stays, and is of one piece, a private mapping may be had; it is private */
 static void private(const struct source *s)
 {
-	struct source_buffer b = source_create(s, O_RDWR);
+	struct source_buffer b = source_create_filled(s);
+	char *p = mmap(NULL, SIZE, RW, MAP_PRIVATE, b.fd, 0);
 
-	dbm_mmap_err(b.fd, SIZE, RW, MAP_PRIVATE, 0, EINVAL);
-	dbm_mmap_err(b.fd, SIZE, PROT_READ, MAP_PRIVATE, 0, EINVAL);
-	dbm_mmap_err(b.fd, SIZE, PROT_NONE, MAP_PRIVATE, 0, EINVAL);
+	if (p != MAP_FAILED) {
+		igt_assert_f(s->flags & SOURCE_EAGER, "what may go is mapped private\n");
+		memset(p, 0x55, SIZE);
+		dbm_munmap(p, SIZE);
+		p = dbm_mmap(b.fd, SIZE, PROT_READ, 0);
+		source_check(&b, p, SIZE, 0);
+		dbm_munmap(p, SIZE);
+	} else {
+		igt_assert_eq(errno, EINVAL);
+		dbm_mmap_err(b.fd, SIZE, PROT_READ, MAP_PRIVATE, 0, EINVAL);
+		dbm_mmap_err(b.fd, SIZE, PROT_NONE, MAP_PRIVATE, 0, EINVAL);
+	}
 	source_destroy(&b);
 }
 
@@ -92,7 +104,8 @@ static void readonly_fd(const struct source *s)
 	igt_assert_eq(dbm_write(p, 1), SIGSEGV);
 	dbm_mmap_err(b.fd, SIZE, RW, MAP_SHARED, 0, EACCES);
 	dbm_mmap_err(b.fd, SIZE, PROT_WRITE, MAP_SHARED, 0, EACCES);
-	dbm_mmap_err(b.fd, SIZE, PROT_READ, MAP_PRIVATE, 0, EINVAL);
+	if (!(s->flags & SOURCE_EAGER))
+		dbm_mmap_err(b.fd, SIZE, PROT_READ, MAP_PRIVATE, 0, EINVAL);
 	dbm_munmap(p, SIZE);
 	source_destroy(&b);
 }
@@ -226,7 +239,6 @@ static void madvise_refused(const struct source *s)
 {
 	static const int advices[] = {
 		MADV_DONTNEED, MADV_FREE, MADV_COLD, MADV_PAGEOUT, MADV_DODUMP,
-		MADV_POPULATE_READ, MADV_POPULATE_WRITE,
 	};
 	struct source_buffer b = source_create_filled(s);
 	char *p = dbm_mmap(b.fd, SIZE, RW, 0);
@@ -304,11 +316,68 @@ static void gup(const struct source *s)
 	source_destroy(&b);
 }
 
+/* How many faults it takes to read each page */
+static long faults_of_walk(const char *p)
+{
+	struct rusage before, after;
+
+	igt_assert_eq(getrusage(RUSAGE_SELF, &before), 0);
+	for (size_t o = 0; o < SIZE; o += SZ_4K)
+		(void)*(volatile const char *)(p + o);
+	igt_assert_eq(getrusage(RUSAGE_SELF, &after), 0);
+	return after.ru_minflt - before.ru_minflt;
+}
+
+static void check_populated(const struct source *s, int fd, off_t offset)
+{
+	const bool stays = !(s->flags & SOURCE_MOVES);
+	char *p;
+
+	p = dbm_mmap(fd, SIZE, RW, offset);
+	if (s->flags & SOURCE_EAGER)
+		igt_assert_eq(faults_of_walk(p), 0);
+	dbm_munmap(p, SIZE);
+
+	p = mmap(NULL, SIZE, RW, MAP_SHARED | MAP_POPULATE, fd, offset);
+	igt_assert(p != MAP_FAILED);
+	if (stays)
+		igt_assert_eq(faults_of_walk(p), 0);
+	dbm_munmap(p, SIZE);
+
+	p = dbm_mmap(fd, SIZE, RW, offset);
+	igt_assert_eq(mlock(p, SIZE), 0);
+	if (stays)
+		igt_assert_eq(faults_of_walk(p), 0);
+	igt_assert_eq(munlock(p, SIZE), 0);
+	dbm_munmap(p, SIZE);
+
+	p = dbm_mmap(fd, SIZE, RW, offset);
+	if (stays) {
+		igt_assert_eq(madvise(p + SZ_4K, SIZE - SZ_4K, MADV_POPULATE_WRITE), 0);
+		igt_assert_eq(madvise(p, SIZE, MADV_POPULATE_READ), 0);
+		igt_assert_eq(faults_of_walk(p), 0);
+	} else {
+		igt_assert_eq(madvise(p, SIZE, MADV_POPULATE_READ), -1);
+	}
+	dbm_munmap(p, SIZE);
+}
+
+static void populate(const struct source *s)
+{
+	struct source_buffer b = source_create(s, O_RDWR);
+
+	check_populated(s, b.fd, 0);
+	if (s->flags & SOURCE_GEM)
+		check_populated(s, b.native, b.native_offset);
+	source_destroy(&b);
+}
+
 static const struct rule rules[] = {
 	{ "bounds", "A mapping ends where the buffer ends", bounds, 0 },
 	{ "bounds-overflow", "Huge offsets do not wrap into the buffer", bounds_overflow, 0 },
 	{ "bounds-gem", "A mapping through the DRM fd ends there too", bounds_native, SOURCE_GEM },
 	{ "private", "Copy-on-write makes no sense for device memory", private, 0 },
+	{ "populate", "What stays can be mapped before it is used", populate, 0 },
 	{ "readonly-fd", "A read-only fd gives a read-only mapping", readonly_fd,
 	  SOURCE_READONLY },
 	{ "readonly-mprotect", "mprotect() grants no more than the fd", readonly_mprotect,

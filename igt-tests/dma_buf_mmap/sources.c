@@ -239,11 +239,11 @@ static void bar_set_away(struct source_buffer *b, bool away)
 #define UC (PTDUMP_UC_MINUS | PTDUMP_UC)
 
 #define MOCK(n, f, c, order) \
-	{ .name = n, .flags = SOURCE_READONLY | SOURCE_AWAY | (f), .caching = c, .arg = order, \
+	{ .name = n, .flags = SOURCE_READONLY | SOURCE_AWAY | SOURCE_MOVES | (f), .caching = c, .arg = order, \
 	  .require = mock_source_require, .create = mock_source_create, \
 	  .set_away = mock_source_set_away }
-#define DUMB(n, driver, c) \
-	{ .name = n, .flags = GEM, .caching = c, .device = driver, \
+#define DUMB(n, f, driver, c) \
+	{ .name = n, .flags = GEM | (f), .caching = c, .device = driver, \
 	  .require = drm_source_require, .create = dumb_create, .destroy = drm_source_destroy }
 #define UDMABUF(n, f, memfd_flags) \
 	{ .name = n, .flags = SOURCE_NATIVE | (f), .caching = PTDUMP_WB, .arg = memfd_flags, \
@@ -257,17 +257,17 @@ struct source sources[] = {
 	MOCK("mock", 0, PTDUMP_WB, 0),
 	MOCK("mock-large", SOURCE_LARGE, PTDUMP_WB, 9),
 	MOCK("mock-write-combined", 0, PTDUMP_WC, 4),
-	DUMB("vgem", "vgem", PTDUMP_WC),
-	DUMB("vkms", "vkms", PTDUMP_WB),
-	DUMB("bochs", "bochs-drm", PTDUMP_WB),
-	DUMB("virtio-gpu", "virtio_gpu", PTDUMP_WB),
-	DUMB("qxl", "qxl", PTDUMP_WB),
-	{ .name = "qxl-vram", .flags = GEM | SOURCE_LARGE, .caching = PTDUMP_WC | PTDUMP_UC_MINUS,
+	DUMB("vgem", 0, "vgem", PTDUMP_WC),
+	DUMB("vkms", 0, "vkms", PTDUMP_WB),
+	DUMB("bochs", 0, "bochs-drm", PTDUMP_WB),
+	DUMB("virtio-gpu", 0, "virtio_gpu", PTDUMP_WB),
+	DUMB("qxl", SOURCE_MOVES, "qxl", PTDUMP_WB),
+	{ .name = "qxl-vram", .flags = GEM | SOURCE_LARGE | SOURCE_MOVES, .caching = PTDUMP_WC | PTDUMP_UC_MINUS,
 	  .device = "qxl", .require = drm_source_require, .create = qxl_vram_create,
 	  .destroy = drm_source_destroy },
 	UDMABUF("udmabuf", 0, 0),
 	UDMABUF("udmabuf-hugetlb", SOURCE_LARGE, MFD_HUGETLB | MFD_HUGE_2MB),
-	HEAP("heap-system", 0, "system"),
+	HEAP("heap-system", SOURCE_EAGER, "system"),
 	HEAP("heap-cma", SOURCE_LARGE, "default_cma_region reserved linux,cma"),
 	{ .name = "vfio-bar", .flags = BAR | SOURCE_NATIVE, .caching = UC,
 	  .require = vfio_source_require, .create = bar_create, .set_away = bar_set_away },

@@ -31,6 +31,10 @@ enum source_flags {
 	SOURCE_LARGE = 1 << 3,
 	/* its memory can go away for a while: source.set_away */
 	SOURCE_AWAY = 1 << 4,
+	/* its memory stays, and is all there when mmap() returns */
+	SOURCE_EAGER = 1 << 5,
+	/* its memory may move, so that mlock() and the like leave it alone */
+	SOURCE_MOVES = 1 << 6,
 };
 
 /* For source_create(), besides O_RDONLY and O_RDWR: a GEM object without a dma-buf */

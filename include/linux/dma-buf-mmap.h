@@ -7,6 +7,7 @@
 #ifndef __DMA_BUF_MMAP_H__
 #define __DMA_BUF_MMAP_H__
 
+#include <linux/bits.h>
 #include <linux/errno.h>
 #include <linux/mm_types.h>
 #include <linux/types.h>
@@ -14,15 +15,12 @@
 struct address_space;
 struct device;
 struct dma_buf;
-struct dma_buf_export_info;
 struct dma_resv;
 struct file;
-struct iosys_map;
 struct p2pdma_provider;
 struct page;
 struct sg_table;
 struct vm_fault;
-struct vm_operations_struct;
 
 /**
  * enum dma_buf_caching - how the CPU must cache a range
@@ -82,22 +80,22 @@ struct dma_buf_range {
 /**
  * struct dma_buf_mmap_ops - what the core asks an exporter
  *
- * All but @get_range are optional.
+ * All but @get_range are optional.  @priv is &dma_buf_mmap.priv.
  */
 struct dma_buf_mmap_ops {
 	/**
 	 * @get_range:
 	 *
 	 * Find the run that holds the page at buffer offset @pgoff, which is
-	 * below the size of the buffer.  @priv is &dma_buf_export_info.priv.
-	 * With @populate, backing that can be allocated is allocated; without,
-	 * the answer is what is there now.
+	 * below the size of the buffer.  With @populate, backing that can be
+	 * allocated is allocated; without, the answer is what is there now.
 	 *
 	 * Context: Process context, reservation lock held, perhaps mmap_lock or
 	 * a VMA lock too.  May sleep and allocate; must not take mmap_lock, copy
 	 * to or from user space, call dma_buf_invalidate_mappings() for this
 	 * buffer, or wait for anything that needs the reservation lock or that
-	 * user space may never end.
+	 * user space may never end.  Of a buffer that is %DMA_BUF_MMAP_EAGER it is
+	 * also called without the reservation lock.
 	 *
 	 * Return: %0 with @range filled in, or why there is no CPU map now:
 	 *
@@ -108,6 +106,9 @@ struct dma_buf_mmap_ops {
 	 * * %-ENOMEM - out of memory
 	 * * %-EINTR, %-ERESTARTSYS - a signal is pending
 	 * * anything else - SIGBUS for this access, a later one may succeed
+	 *
+	 * An access that will fail fails at once, not after an %-EAGAIN: who
+	 * resolves faults for others, KVM and VFIO, would try it for ever.
 	 */
 	int (*get_range)(void *priv, pgoff_t pgoff, bool populate,
 			 struct dma_buf_range *range);
@@ -123,189 +124,160 @@ struct dma_buf_mmap_ops {
 	/**
 	 * @wait:
 	 *
-	 * Wait, killably, until @get_range no longer has reason to return
-	 * %-EAGAIN.  The caller holds a reference to the buffer.
+	 * Wait until @get_range no longer has reason to return %-EAGAIN: killably,
+	 * or with @intr until any signal.  The caller holds a reference to the
+	 * buffer.
 	 *
 	 * Context: Process context, reservation lock not held, perhaps mmap_lock
 	 * or a VMA lock held.
 	 *
-	 * Return: %0 to have @get_range asked again, %-EINTR if killed, any other
-	 * error if the access is to end in SIGBUS rather than to be late.
+	 * Return: %0 to have @get_range asked again, %-EINTR or %-ERESTARTSYS for a
+	 * signal, any other error if the access is to end in SIGBUS rather than to
+	 * be late.
 	 */
-	int (*wait)(void *priv);
+	int (*wait)(void *priv, bool intr);
 	/**
-	 * @release:
+	 * @may_map:
 	 *
-	 * The last mapping through the dma-buf and the dma-buf itself are gone:
-	 * what @get_range populated and keeps for the CPU can go too.  An
-	 * exporter whose backing lives as long as the buffer needs none.
+	 * Whether a new mapping has a future, as far as that can be told without
+	 * the reservation lock; what is late, or wrong for now, is for the fault to
+	 * sort out.  Without it, it has.
 	 *
-	 * Context: Process context, no locks held.
+	 * Context: Process context, mmap_lock held for writing.
+	 *
+	 * Return: %0; %-EACCES if no CPU may map the buffer; %-ENODEV if it is
+	 * revoked for good; else what mmap() is to fail with.
 	 */
-	void (*release)(void *priv);
-	/**
-	 * @vm_ops:
-	 *
-	 * For GEM: the vm_ops of mappings through the DRM fd if they map the same
-	 * ranges, so that mappings through the dma-buf need not go through them.
-	 */
-	const struct vm_operations_struct *vm_ops;
-	/**
-	 * @unfenced:
-	 *
-	 * An access waits for no kernel fence of the buffer: no device fills or
-	 * moves the backing.  For drivers whose fences of %DMA_RESV_USAGE_KERNEL
-	 * stand for work that user space orders, such as binds in a GPU's
-	 * address space, which may wait for the CPU to write first.
-	 */
-	bool unfenced;
+	int (*may_map)(void *priv);
 };
 
+/* &dma_buf_mmap.flags */
+/* Backing moves, and kernel fences of the buffer stand for moves: accesses wait. */
+#define DMA_BUF_MMAP_MOVES	BIT(0)
+/* What the buffer's file may not write is not written through an importer's either. */
+#define DMA_BUF_MMAP_STRICT	BIT(1)
+/*
+ * The backing is there for the life of the buffer, is never revoked and never moves:
+ * mmap() maps it, and no fault follows.
+ */
+#define DMA_BUF_MMAP_EAGER	BIT(2)
+/*
+ * Besides, it is ordinary pages with a reference count, &dma_buf_range.pages, and is
+ * mapped as such: get_user_pages() works.  For exporters where it always did.
+ */
+#define DMA_BUF_MMAP_PAGES	BIT(3)
+
 /**
- * struct dma_buf_mmap_info - where a buffer is mapped, and by whom
- * @ops: the exporter's operations; NULL leaves CPU mappings to
- *	&dma_buf_ops.mmap
+ * struct dma_buf_mmap - the CPU mappings of a buffer
+ * @ops: the exporter's operations; NULL if it maps by itself
+ * @priv: what they are called with; NULL for &dma_buf_export_info.priv
+ * @resv: the reservation lock; NULL for the dma-buf's
  * @mapping: the exporter's mapping space; NULL for the buffer's own inode.  It
  *	must outlive the buffer.
  * @offset: map offset: where the buffer starts in @mapping, in pages
+ * @nr_pages: size of the buffer in pages; 0 for that of the dma-buf
  * @vm_flags: VMA flags to set besides those that every mapping gets
+ * @flags: DMA_BUF_MMAP_*
  * @caching: what &vm_area_struct.vm_page_prot shows to those who look there for
  *	the kind of memory, as KVM on arm64 does; leaves have what get_range says
  * @decrypted: likewise for memory encryption
+ * @mapped: there may be leaves; protected by @resv
  *
- * Constant from dma_buf_export() on.
+ * One object, where the buffer lives, for all ways to map it: through the dma-buf,
+ * a file of the exporter's, an importer's.  All but @mapped is constant once there
+ * is a mapping.
  */
-struct dma_buf_mmap_info {
-	const struct dma_buf_mmap_ops *ops;
-	struct address_space *mapping;
-	pgoff_t offset;
-	vm_flags_t vm_flags;
-	enum dma_buf_caching caching;
-	bool decrypted;
-};
-
-/**
- * struct dma_buf_mmap_source - a buffer as fault handlers see it
- * @ops: how to find ranges
- * @priv: what to find them in
- * @resv: the reservation lock
- * @dmabuf: the dma-buf that the VMA maps; NULL in a VMA of the exporter's own
- * @get: without @dmabuf: takes a reference to @priv, for a fault that drops its lock
- * @put: gives it back
- * @offset: map offset of the buffer, in pages
- * @nr_pages: size of the buffer in pages
- * @small: no large leaf for a fault that does not ask for one
- * @forward: around a fault, map only pages that follow it
- */
-struct dma_buf_mmap_source {
+struct dma_buf_mmap {
 	const struct dma_buf_mmap_ops *ops;
 	void *priv;
 	struct dma_resv *resv;
-	struct dma_buf *dmabuf;
-	void (*get)(void *priv);
-	void (*put)(void *priv);
+	struct address_space *mapping;
 	pgoff_t offset;
 	unsigned long nr_pages;
-	bool small;
-	bool forward;
+	vm_flags_t vm_flags;
+	unsigned int flags;
+	enum dma_buf_caching caching;
+	bool decrypted;
+	bool mapped;
 };
 
-/* Pages mapped around a fault where no large leaf fits; a power of two. */
-#define DMA_BUF_FAULT_AROUND	16
+/**
+ * struct dma_buf_ref - what &vm_operations_struct.get_dmabuf found
+ * @ops: what to do with it
+ * @priv: the buffer, or what one can be made of; referenced
+ * @file: for @ops: a file that keeps @priv, say
+ * @pgoff: where the address lies in it, in pages
+ * @nr_pages: for @ops->export: how many pages from @pgoff on are asked for
+ * @need: for @ops->export: access that is asked for, %VM_READ and %VM_WRITE
+ */
+struct dma_buf_ref {
+	const struct dma_buf_ref_ops *ops;
+	void *priv;
+	struct file *file;
+	pgoff_t pgoff;
+	unsigned long nr_pages;
+	vm_flags_t need;
+};
 
-/* Within the core, drivers/dma-buf/ */
-#ifdef CONFIG_MMU
-void dma_buf_mmap_init(struct dma_buf *dmabuf,
-		       const struct dma_buf_export_info *exp_info);
-unsigned long dma_buf_mmap_unmapped_area(struct file *file, unsigned long addr,
-					 unsigned long len, unsigned long pgoff,
-					 unsigned long flags);
-void dma_buf_mmap_zap(struct dma_buf *dmabuf);
-int dma_buf_mmap_restrict(struct dma_buf *dmabuf, struct vm_area_struct *vma);
-int dma_buf_mmap_vma(struct dma_buf *dmabuf, struct vm_area_struct *vma,
-		     pgoff_t pgoff);
-#else
-static inline void dma_buf_mmap_init(struct dma_buf *dmabuf,
-				     const struct dma_buf_export_info *exp_info)
-{
-}
+/**
+ * struct dma_buf_ref_ops - from a reference to the buffer
+ */
+struct dma_buf_ref_ops {
+	/**
+	 * @export:
+	 *
+	 * The dma-buf, made now if there is none.  One that has not all of @priv
+	 * adjusts &dma_buf_ref.pgoff.
+	 *
+	 * Context: Process context, no locks held.
+	 * Return: a dma-buf, referenced, or an ERR_PTR(); either way the reference
+	 * is kept.
+	 */
+	struct dma_buf *(*export)(struct dma_buf_ref *ref);
+	/** @put: Give the reference back; mmap_lock may be held. */
+	void (*put)(struct dma_buf_ref *ref);
+};
 
-static inline void dma_buf_mmap_zap(struct dma_buf *dmabuf)
-{
-}
-
-#define dma_buf_mmap_unmapped_area NULL
-
-static inline int dma_buf_mmap_restrict(struct dma_buf *dmabuf,
-					struct vm_area_struct *vma)
-{
-	return 0;
-}
-
-static inline int dma_buf_mmap_vma(struct dma_buf *dmabuf,
-				   struct vm_area_struct *vma, pgoff_t pgoff)
-{
-	return -ENODEV;
-}
-#endif
-
-#ifdef CONFIG_DMABUF_MMAP_VMAP
-void dma_buf_vmap_revoke(struct dma_buf *dmabuf);
-int dma_buf_vmap_core(struct dma_buf *dmabuf, struct iosys_map *map);
-void dma_buf_vunmap_core(struct dma_buf *dmabuf);
-/* For exporters that revoke for a while */
-void dma_buf_vmap_restore(struct dma_buf *dmabuf);
-#else
-static inline void dma_buf_vmap_revoke(struct dma_buf *dmabuf)
-{
-}
-
-static inline int dma_buf_vmap_core(struct dma_buf *dmabuf,
-				    struct iosys_map *map)
-{
-	return -EOPNOTSUPP;
-}
-
-static inline void dma_buf_vunmap_core(struct dma_buf *dmabuf)
-{
-}
-
-static inline void dma_buf_vmap_restore(struct dma_buf *dmabuf)
-{
-}
-#endif
-
-/* For exporters whose VMAs have vm_ops of their own */
-vm_fault_t dma_buf_mmap_fault(struct vm_fault *vmf, unsigned int order,
-			      const struct dma_buf_mmap_source *src);
-int dma_buf_mmap_access(struct vm_area_struct *vma, unsigned long addr,
-			void *buf, int len, int write,
-			const struct dma_buf_mmap_source *src);
-int dma_buf_may_map(const struct dma_buf_mmap_source *src, pgoff_t pgoff);
-vm_fault_t dma_buf_range_error(int err);
-vm_fault_t dma_buf_mmap_insert(struct vm_fault *vmf, unsigned int order,
-			       const struct dma_buf_mmap_source *src,
-			       pgprot_t prot, unsigned int around);
-unsigned long dma_buf_mmap_align_area(const struct dma_buf_mmap_source *src,
-				      struct file *file, unsigned long addr,
-				      unsigned long len, pgoff_t pgoff,
-				      unsigned long flags);
-int dma_buf_mmap_mprotect(struct vm_area_struct *vma, unsigned long start,
-			  unsigned long end, unsigned long newflags);
-void dma_buf_range_window(unsigned long pfn, pgoff_t pgoff,
-			  unsigned long nr_pages, pgoff_t *first, pgoff_t *end);
+/* For exporters */
 void dma_buf_range_from_pages(struct page **pages, unsigned long nr_pages,
 			      struct dma_buf_range *range);
+void dma_buf_range_window(unsigned long pfn, pgoff_t pgoff,
+			  unsigned long nr_pages, pgoff_t *first, pgoff_t *end);
+bool dma_buf_pages_whole_folios(struct page **pages, unsigned long nr_pages);
 struct page **dma_buf_pages_from_sgt(struct sg_table *sgt,
 				     unsigned long nr_pages);
 struct page **dma_buf_pages_from_dma(struct device *dev, void *cpu_addr,
 				     dma_addr_t dma_addr, size_t size,
 				     unsigned long attrs);
-bool dma_buf_pages_whole_folios(struct page **pages, unsigned long nr_pages);
-extern const struct dma_buf_mmap_ops dma_buf_never_mmap_ops;
+#ifdef CONFIG_DMABUF_MMAP_VMAP
+void dma_buf_vmap_restore(struct dma_buf *dmabuf);
+#else
+static inline void dma_buf_vmap_restore(struct dma_buf *dmabuf) { }
+#endif
+
+/* For exporters whose VMAs have vm_ops of their own */
+int dma_buf_mmap_vma(struct dma_buf_mmap *m, struct vm_area_struct *vma,
+		     pgoff_t pgoff);
+vm_fault_t dma_buf_mmap_fault(struct vm_fault *vmf, unsigned int order,
+			      struct dma_buf_mmap *m);
+int dma_buf_mmap_get_range(struct dma_buf_mmap *m, pgoff_t pgoff, bool populate,
+			   struct dma_buf_range *range);
+void dma_buf_mmap_put_range(struct dma_buf_mmap *m, struct dma_buf_range *range);
+vm_fault_t dma_buf_mmap_insert(struct vm_fault *vmf, unsigned int order,
+			       struct dma_buf_mmap *m,
+			       const struct dma_buf_range *range, pgprot_t prot,
+			       unsigned long forward);
+int dma_buf_mmap_access(struct vm_area_struct *vma, unsigned long addr,
+			void *buf, int len, int write, struct dma_buf_mmap *m);
+unsigned long dma_buf_mmap_align_area(struct dma_buf_mmap *m, struct file *file,
+				      unsigned long addr, unsigned long len,
+				      pgoff_t pgoff, unsigned long flags);
+void dma_buf_mmap_zap(struct dma_buf_mmap *m);
+pgprot_t dma_buf_range_prot(const struct dma_buf_range *range, pgprot_t prot);
 int dma_buf_range_copy(const struct dma_buf_range *range, pgoff_t pgoff,
 		       size_t offset, void *buf, size_t len, bool write);
-pgprot_t dma_buf_range_prot(const struct dma_buf_range *range, pgprot_t prot);
+bool dma_buf_vm_get_dmabuf(struct vm_area_struct *vma, unsigned long addr,
+			   struct dma_buf_ref *ref);
 
 /* From an address to the buffer behind it */
 struct dma_buf *dma_buf_get_from_address(struct mm_struct *mm,

@@ -3,17 +3,12 @@
  * CPU mappings of GEM objects and the dma-bufs behind them, see
  * drivers/dma-buf/dma-buf-mmap.c.
  */
-#include <linux/completion.h>
 #include <linux/dma-buf.h>
 #include <linux/dma-buf-mmap.h>
 #include <linux/dma-resv.h>
 #include <linux/export.h>
-#include <linux/file.h>
-#include <linux/kref.h>
 #include <linux/mm.h>
 #include <linux/pagemap.h>
-#include <linux/slab.h>
-#include <linux/workqueue.h>
 
 #include <drm/drm_gem.h>
 #include <drm/drm_prime.h>
@@ -55,46 +50,57 @@ int drm_gem_mmap_imported(struct drm_gem_object *obj,
 			    drm_vma_node_start(&obj->vma_node));
 }
 
-#ifdef CONFIG_MMU
-static void drm_gem_mmap_get(void *priv)
+/* Take up what a driver may have set since the object was made. */
+struct dma_buf_mmap *drm_gem_mmap_prepare(struct drm_gem_object *obj)
 {
-	drm_gem_object_get(priv);
-}
+	struct dma_buf_mmap *m = &obj->mmap;
 
-static void drm_gem_mmap_put(void *priv)
-{
-	drm_gem_object_put(priv);
+	m->priv = obj;
+	m->resv = obj->resv;
+	m->mapping = obj->dev->anon_inode->i_mapping;
+	m->offset = drm_vma_node_start(&obj->vma_node);
+	/* A tiled object may show more than it has. */
+	m->nr_pages = drm_vma_node_size(&obj->vma_node) ?:
+		      obj->size >> PAGE_SHIFT;
+	return m;
 }
 
 /**
- * drm_gem_mmap_source - an object as dma_buf_mmap_fault() takes it
+ * drm_gem_mmap_export - have the core know the CPU mappings of an object
  * @obj: the object
+ * @exp_info: what its dma-buf is exported with
  *
- * For a driver's own fault handler, which may change what it wants otherwise.
+ * Mappings of the dma-buf and those through the DRM fd are then one to the core: it
+ * zaps both, and finds the pages of the object for whoever needs them.  For exporters
+ * that do without drm_gem_dmabuf_export().
  *
- * Return: the object, with the ranges of &drm_gem_object.mmap_ops and at its offset in
- * the device's address space.
+ * Context: Process context.
+ * Return: %0 or a negative error value.
  */
-struct dma_buf_mmap_source drm_gem_mmap_source(struct drm_gem_object *obj)
+int drm_gem_mmap_export(struct drm_gem_object *obj,
+			struct dma_buf_export_info *exp_info)
 {
-	return (struct dma_buf_mmap_source) {
-		.ops = obj->mmap_ops,
-		.priv = obj,
-		.resv = obj->resv,
-		.get = drm_gem_mmap_get,
-		.put = drm_gem_mmap_put,
-		.offset = drm_vma_node_start(&obj->vma_node),
-		.nr_pages = obj->size >> PAGE_SHIFT,
-	};
-}
-EXPORT_SYMBOL_GPL(drm_gem_mmap_source);
+	int ret;
 
+	if (obj->mmap.ops) {
+		ret = drm_gem_create_mmap_offset(obj);
+		if (ret)
+			return ret;
+		exp_info->shared_mmap = drm_gem_mmap_prepare(obj);
+	}
+	exp_info->mmap.mapping = obj->dev->anon_inode->i_mapping;
+	exp_info->mmap.offset = drm_vma_node_start(&obj->vma_node);
+	return 0;
+}
+EXPORT_SYMBOL_GPL(drm_gem_mmap_export);
+
+#ifdef CONFIG_MMU
 /**
  * drm_gem_mmap_huge_fault - &vm_operations_struct.huge_fault for GEM objects
  * @vmf: the fault, in a VMA as for drm_gem_vm_get_dmabuf(), VM_PFNMAP and not COW
  * @order: order of the leaf
  *
- * Maps what &drm_gem_object.mmap_ops say, as a mapping through the dma-buf does.
+ * Maps what &drm_gem_object.mmap says.
  *
  * Context: Process context, mmap_lock or the VMA lock held, reservation lock not
  * held.
@@ -102,10 +108,15 @@ EXPORT_SYMBOL_GPL(drm_gem_mmap_source);
  */
 vm_fault_t drm_gem_mmap_huge_fault(struct vm_fault *vmf, unsigned int order)
 {
-	const struct dma_buf_mmap_source src =
-		drm_gem_mmap_source(vmf->vma->vm_private_data);
+	struct drm_gem_object *obj = vmf->vma->vm_private_data;
+	vm_fault_t ret;
 
-	return dma_buf_mmap_fault(vmf, order, &src);
+	/* The fault may drop its lock, and with it the VMA's reference. */
+	drm_gem_object_get(obj);
+	ret = dma_buf_mmap_fault(vmf, order, &obj->mmap);
+	drm_gem_object_put(obj);
+
+	return ret;
 }
 EXPORT_SYMBOL_GPL(drm_gem_mmap_huge_fault);
 
@@ -132,7 +143,7 @@ EXPORT_SYMBOL_GPL(drm_gem_mmap_fault);
  * @len: bytes
  * @write: copy from @buf
  *
- * Copies from and to what &drm_gem_object.mmap_ops say.
+ * Copies from and to what &drm_gem_object.mmap says.
  *
  * Context: Process context, mmap_lock held, reservation lock not held.
  * Return: bytes copied or a negative error value.
@@ -140,19 +151,32 @@ EXPORT_SYMBOL_GPL(drm_gem_mmap_fault);
 int drm_gem_mmap_access(struct vm_area_struct *vma, unsigned long addr,
 			void *buf, int len, int write)
 {
-	const struct dma_buf_mmap_source src =
-		drm_gem_mmap_source(vma->vm_private_data);
+	struct drm_gem_object *obj = vma->vm_private_data;
 
-	return dma_buf_mmap_access(vma, addr, buf, len, write, &src);
+	return dma_buf_mmap_access(vma, addr, buf, len, write, &obj->mmap);
 }
 EXPORT_SYMBOL_GPL(drm_gem_mmap_access);
 
 /**
- * var drm_gem_mmap_vm_ops - vm_ops for objects with &drm_gem_object.mmap_ops
+ * drm_gem_mmap_may_populate - &vm_operations_struct.may_populate for GEM objects
+ * @vma: a mapping as for drm_gem_vm_get_dmabuf()
  *
- * For &drm_gem_object_funcs.vm_ops of a driver that has nothing to add.  The VMA is
- * to be made VM_PFNMAP and not COW, as drm_gem_mmap_obj() does by itself for drivers
- * without &drm_gem_object_funcs.mmap.
+ * Context: mmap_lock held.
+ * Return: whether the object stays where it is.
+ */
+bool drm_gem_mmap_may_populate(struct vm_area_struct *vma)
+{
+	struct drm_gem_object *obj = vma->vm_private_data;
+
+	return obj->mmap.ops && !(obj->mmap.flags & DMA_BUF_MMAP_MOVES);
+}
+EXPORT_SYMBOL_GPL(drm_gem_mmap_may_populate);
+
+/**
+ * var drm_gem_mmap_vm_ops - vm_ops for objects with &drm_gem_object.mmap
+ *
+ * For &drm_gem_object_funcs.vm_ops of a driver that has nothing to add.  A driver with
+ * an &drm_gem_object_funcs.mmap of its own calls drm_gem_mmap_vma() there.
  */
 const struct vm_operations_struct drm_gem_mmap_vm_ops = {
 	.open = drm_gem_vm_open,
@@ -161,43 +185,38 @@ const struct vm_operations_struct drm_gem_mmap_vm_ops = {
 #ifdef CONFIG_ARCH_SUPPORTS_HUGE_PFNMAP
 	.huge_fault = drm_gem_mmap_huge_fault,
 #endif
-	.mprotect = dma_buf_mmap_mprotect,
+	.mprotect = pfnmap_mprotect,
 	.access = drm_gem_mmap_access,
+	.may_populate = drm_gem_mmap_may_populate,
 	.get_dmabuf = drm_gem_vm_get_dmabuf,
 };
 EXPORT_SYMBOL_GPL(drm_gem_mmap_vm_ops);
 
-/*
- * What an object with drm_gem_mmap_vm_ops says to a new mapping. One without
- * mmap_ops, an import of a driver that does not tell GEM of it or user pages, has none.
+/**
+ * drm_gem_mmap_vma - make a VMA a mapping of an object with &drm_gem_object.mmap
+ * @obj: the object
+ * @vma: a new VMA, at the offset of the object in the device's address space
+ *
+ * Context: Process context, mmap_lock held for writing.
+ * Return: %0; %-EINVAL for an object without, an import say; else as
+ * dma_buf_mmap_vma().
  */
-int drm_gem_may_map(struct drm_gem_object *obj, struct vm_area_struct *vma)
+int drm_gem_mmap_vma(struct drm_gem_object *obj, struct vm_area_struct *vma)
 {
-	const struct dma_buf_mmap_source src = drm_gem_mmap_source(obj);
-	const pgoff_t pgoff = vma->vm_pgoff - src.offset;
+	struct dma_buf_mmap *m = drm_gem_mmap_prepare(obj);
+	int ret;
 
-	if (vma->vm_ops != &drm_gem_mmap_vm_ops)
-		return 0;
-	if (!src.ops || pgoff >= src.nr_pages)
+	if (!m->ops)
 		return -EINVAL;
-
-	return dma_buf_may_map(&src, pgoff);
+	ret = dma_buf_mmap_vma(m, vma, vma->vm_pgoff - m->offset);
+	/* What GEM always showed to those who look there, as KVM on arm64 does. */
+	if (!ret && !(m->flags & DMA_BUF_MMAP_EAGER)) {
+		vma->vm_page_prot = pgprot_writecombine(vma_get_page_prot(vma));
+		vma->vm_page_prot = pgprot_decrypted(vma->vm_page_prot);
+	}
+	return ret;
 }
-
-/*
- * Whether mappings of @obj through its dma-buf need not go through the driver's fault
- * handler: it has none, or one that maps the same ranges.
- */
-bool drm_gem_mmap_by_core(struct drm_gem_object *obj)
-{
-	const struct vm_operations_struct *vm_ops;
-
-	if (!obj->mmap_ops)
-		return false;
-	vm_ops = obj->funcs ? obj->funcs->vm_ops : NULL;
-	return !vm_ops || vm_ops == &drm_gem_mmap_vm_ops ||
-	       vm_ops == obj->mmap_ops->vm_ops;
-}
+EXPORT_SYMBOL_GPL(drm_gem_mmap_vma);
 
 /*
  * An address for a mapping of @obj at which large leaves fit; 0 if the object
@@ -207,125 +226,77 @@ unsigned long drm_gem_align_area(struct drm_gem_object *obj, struct file *filp,
 				 unsigned long addr, unsigned long len,
 				 unsigned long flags)
 {
-	const struct dma_buf_mmap_source src = drm_gem_mmap_source(obj);
 	struct file *file;
 
 	if (drm_gem_is_imported(obj)) {
 		file = obj->import_attach->dmabuf->file;
 		return file->f_op->get_unmapped_area(file, addr, len, 0, flags);
 	}
-	if (!src.ops)
+	if (!obj->mmap.ops)
 		return 0;
 
-	return dma_buf_mmap_align_area(&src, filp, addr, len, 0, flags);
-}
-#else
-int drm_gem_may_map(struct drm_gem_object *obj, struct vm_area_struct *vma)
-{
-	return 0;
-}
-
-bool drm_gem_mmap_by_core(struct drm_gem_object *obj)
-{
-	return false;
+	return dma_buf_mmap_align_area(drm_gem_mmap_prepare(obj), filp, addr,
+				       len, 0, flags);
 }
 #endif
 
-/**
- * struct drm_gem_export - an export that is not waited for with mmap_lock held
- * @work: does it
- * @kref: one for the work, one for who waits
- * @done: completed when @dmabuf is set
- * @obj: what to export; referenced
- * @file: keeps the device and its driver; referenced
- * @dmabuf: the result; a reference that who waits may take
- */
-struct drm_gem_export {
-	struct work_struct work;
-	struct kref kref;
-	struct completion done;
-	struct drm_gem_object *obj;
-	struct file *file;
-	struct dma_buf *dmabuf;
-};
-
-static void drm_gem_export_release(struct kref *kref)
-{
-	struct drm_gem_export *e = container_of(kref, typeof(*e), kref);
-
-	if (!IS_ERR_OR_NULL(e->dmabuf))
-		dma_buf_put(e->dmabuf);
-	drm_gem_object_put(e->obj);
-	fput(e->file);
-	kfree(e);
-}
-
-static void drm_gem_export_work(struct work_struct *work)
-{
-	struct drm_gem_export *e = container_of(work, typeof(*e), work);
-
-	e->dmabuf = drm_gem_prime_get_dmabuf(e->obj, true);
-	complete(&e->done);
-	kref_put(&e->kref, drm_gem_export_release);
-}
-
 /*
- * Export in a worker: what a driver waits for when it exports, virtio_gpu for its
- * host, cannot be interrupted, and a wait with mmap_lock held must be.
+ * The dma-buf of an object.  One that is made for the purpose is not the object's from
+ * then on: who exports the object gets one with the rights that he asks for.
  */
-static struct dma_buf *drm_gem_export_killable(struct drm_gem_object *obj,
-					       struct file *file)
+static struct dma_buf *drm_gem_ref_export(struct dma_buf_ref *ref)
 {
-	struct drm_gem_export *e = kzalloc_obj(*e);
-	struct dma_buf *dmabuf = ERR_PTR(-EINTR);
+	struct drm_gem_object *obj = ref->priv;
+	const int flags = DRM_CLOEXEC | (ref->need & VM_WRITE ? DRM_RDWR : 0);
+	struct dma_buf *dmabuf;
 
-	if (!e)
-		return ERR_PTR(-ENOMEM);
-	INIT_WORK(&e->work, drm_gem_export_work);
-	kref_init(&e->kref);
-	init_completion(&e->done);
-	drm_gem_object_get(obj);
-	e->obj = obj;
-	e->file = get_file(file);
-
-	kref_get(&e->kref);
-	queue_work(system_dfl_wq, &e->work);
-	if (!wait_for_completion_killable(&e->done))
-		swap(dmabuf, e->dmabuf);
-	kref_put(&e->kref, drm_gem_export_release);
+	if (mutex_lock_killable(&obj->dev->object_name_lock))
+		return ERR_PTR(-EINTR);
+	dmabuf = obj->dma_buf;
+	if (dmabuf)
+		get_dma_buf(dmabuf);
+	else if (obj->funcs && obj->funcs->export)
+		dmabuf = obj->funcs->export(obj, flags);
+	else
+		dmabuf = drm_gem_prime_export(obj, flags);
+	mutex_unlock(&obj->dev->object_name_lock);
 
 	return dmabuf;
 }
+
+static void drm_gem_ref_put(struct dma_buf_ref *ref)
+{
+	drm_gem_object_put(ref->priv);
+}
+
+static const struct dma_buf_ref_ops drm_gem_ref_ops = {
+	.export = drm_gem_ref_export,
+	.put = drm_gem_ref_put,
+};
 
 /**
  * drm_gem_vm_get_dmabuf - &vm_operations_struct.get_dmabuf for GEM objects
  * @vma: a mapping of a GEM object at its offset in the device's address space,
  *	with the object in vm_private_data
  * @addr: an address in @vma
- * @pgoff: returns where @addr lies in the object, in pages
+ * @ref: returns the dma-buf that is mapped, or else the object
  *
- * An object that was not exported yet is exported, readable and writable, as
- * PRIME_HANDLE_TO_FD with DRM_RDWR does.
- *
- * Context: Process context, mmap_lock or the VMA lock held.
- * Return: the dma-buf, referenced, or %NULL if the object cannot be exported or
- * has no handle any more.
+ * Context: Process context, mmap_lock held.
+ * Return: %true.
  */
-struct dma_buf *drm_gem_vm_get_dmabuf(struct vm_area_struct *vma,
-				      unsigned long addr, pgoff_t *pgoff)
+bool drm_gem_vm_get_dmabuf(struct vm_area_struct *vma, unsigned long addr,
+			   struct dma_buf_ref *ref)
 {
 	struct drm_gem_object *obj = vma->vm_private_data;
-	const bool own_export = obj->funcs && obj->funcs->export;
-	struct dma_buf *dmabuf;
 
-	dmabuf = drm_gem_prime_get_dmabuf(obj, !own_export);
-	if (own_export && dmabuf == ERR_PTR(-ENOENT))
-		dmabuf = drm_gem_export_killable(obj, vma->vm_file);
-	if (IS_ERR(dmabuf))
-		return NULL;
+	if (dma_buf_vm_get_dmabuf(vma, addr, ref))
+		return true;
 
-	*pgoff = linear_page_index(vma, addr) -
-		 drm_vma_node_start(&obj->vma_node);
-	return dmabuf;
+	drm_gem_object_get(obj);
+	ref->ops = &drm_gem_ref_ops;
+	ref->priv = obj;
+	ref->pgoff = linear_page_index(vma, addr) -
+		     drm_vma_node_start(&obj->vma_node);
+	return true;
 }
 EXPORT_SYMBOL_GPL(drm_gem_vm_get_dmabuf);

@@ -1,24 +1,198 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * CPU mappings of BARs, all through dma-bufs: see drivers/dma-buf/dma-buf-mmap.c
- * for the model.
+ * CPU mappings of BARs: see drivers/dma-buf/dma-buf-mmap.c for the model.
  *
- * A buffer that is one run of a BAR is mapped in the address_space of the VFIO
- * device, where the device fd shows that run too; one of several runs has no
- * such place and is mapped in its own inode.
+ * All BARs of a device are one object of the core, mapped through the device fd at
+ * the offsets of their regions in the address_space of the device.  A dma-buf of BAR
+ * ranges is an object of its own: one run is mapped where the device fd shows that run
+ * too; one of several runs has no such place and is mapped in its own inode.  Each has
+ * a reservation lock of its own, as importers may lock two buffers of a device at once.
  *
- * A buffer is revoked with memory_lock held for writing, for as long as the
- * device may not be accessed.  A fault that finds it so waits for memory_lock:
- * who holds that for writing is bound to let go (a reset).  If the buffer is
- * still revoked then, user space turned the device off, and the access fails.
+ * All are revoked with memory_lock held for writing, for as long as the device may not
+ * be accessed.  A fault that finds it so looks who holds memory_lock: if somebody does
+ * for writing, he is bound to let go (a reset), and the fault waits.  If nobody does,
+ * user space turned the device off, and the access fails.
  */
 #include <linux/bsearch.h>
 #include <linux/dma-buf.h>
 #include <linux/dma-buf-mmap.h>
 #include <linux/dma-resv.h>
+#include <linux/file.h>
+#include <linux/pagemap.h>
 #include <linux/pci-p2pdma.h>
+#include <linux/sched/mm.h>
 
 #include "vfio_pci_priv.h"
+
+#define VFIO_PCI_REGION_SHIFT	(VFIO_PCI_OFFSET_SHIFT - PAGE_SHIFT)
+
+/* Why a device that is revoked cannot be accessed; its reservation lock is held. */
+static int vfio_pci_revoked_error(struct vfio_pci_core_device *vdev)
+{
+	/* The order of the locks is the other way round: only try. */
+	if (!down_read_trylock(&vdev->memory_lock))
+		return -EAGAIN;
+	up_read(&vdev->memory_lock);
+	return -EIO;
+}
+
+static void vfio_pci_bar_range(struct dma_buf_range *range)
+{
+	range->caching = DMA_BUF_UNCACHED;
+	/* What else maps the BAR decides, as it always did. */
+	range->caching_hint = true;
+	range->decrypted = true;
+	range->iomem = true;
+}
+
+static int vfio_pci_bars_get_range(void *data, pgoff_t pgoff, bool populate,
+				   struct dma_buf_range *range)
+{
+	const unsigned int bar = pgoff >> VFIO_PCI_REGION_SHIFT;
+	struct vfio_pci_core_device *vdev = data;
+
+	dma_resv_assert_held(vdev->bars.resv);
+
+	if (vdev->bars_revoked)
+		return vfio_pci_revoked_error(vdev);
+
+	vfio_pci_bar_range(range);
+	range->start = (pgoff_t)bar << VFIO_PCI_REGION_SHIFT;
+	range->nr_pages = PFN_UP(pci_resource_len(vdev->pdev, bar));
+	range->pfn = PHYS_PFN(pci_resource_start(vdev->pdev, bar));
+	return 0;
+}
+
+static int vfio_pci_wait_memory_lock(struct vfio_pci_core_device *vdev, bool intr)
+{
+	int ret = intr ? down_read_interruptible(&vdev->memory_lock) :
+			 down_read_killable(&vdev->memory_lock);
+
+	if (!ret)
+		up_read(&vdev->memory_lock);
+	return ret;
+}
+
+/* The file of the VMA keeps the device. */
+static int vfio_pci_bars_wait(void *data, bool intr)
+{
+	return vfio_pci_wait_memory_lock(data, intr);
+}
+
+static const struct dma_buf_mmap_ops vfio_pci_bars_mmap_ops = {
+	.get_range = vfio_pci_bars_get_range,
+	.wait = vfio_pci_bars_wait,
+};
+
+static vm_fault_t vfio_pci_mmap_huge_fault(struct vm_fault *vmf, unsigned int order)
+{
+	struct vfio_pci_core_device *vdev = vmf->vma->vm_private_data;
+
+	return dma_buf_mmap_fault(vmf, order, &vdev->bars);
+}
+
+static vm_fault_t vfio_pci_mmap_page_fault(struct vm_fault *vmf)
+{
+	return vfio_pci_mmap_huge_fault(vmf, 0);
+}
+
+static int vfio_pci_mmap_access(struct vm_area_struct *vma, unsigned long addr,
+				void *buf, int len, int write)
+{
+	struct vfio_pci_core_device *vdev = vma->vm_private_data;
+
+	return dma_buf_mmap_access(vma, addr, buf, len, write, &vdev->bars);
+}
+
+static bool vfio_pci_mmap_may_populate(struct vm_area_struct *vma)
+{
+	return true;
+}
+
+static struct dma_buf *vfio_pci_ref_export(struct dma_buf_ref *ref);
+static void vfio_pci_ref_put(struct dma_buf_ref *ref);
+
+static const struct dma_buf_ref_ops vfio_pci_ref_ops = {
+	.export = vfio_pci_ref_export,
+	.put = vfio_pci_ref_put,
+};
+
+static bool vfio_pci_mmap_get_dmabuf(struct vm_area_struct *vma,
+				     unsigned long addr, struct dma_buf_ref *ref)
+{
+	ref->ops = &vfio_pci_ref_ops;
+	ref->priv = vma->vm_private_data;
+	/* The device stays open, and so what it shows now is what the buffer shows. */
+	ref->file = get_file(vma->vm_file);
+	ref->pgoff = linear_page_index(vma, addr);
+	return true;
+}
+
+static void vfio_pci_ref_put(struct dma_buf_ref *ref)
+{
+	fput(ref->file);
+}
+
+const struct vm_operations_struct vfio_pci_mmap_ops = {
+	.fault = vfio_pci_mmap_page_fault,
+#ifdef CONFIG_ARCH_SUPPORTS_HUGE_PFNMAP
+	.huge_fault = vfio_pci_mmap_huge_fault,
+#endif
+	.mprotect = pfnmap_mprotect,
+	.access = vfio_pci_mmap_access,
+	.may_populate = vfio_pci_mmap_may_populate,
+	.get_dmabuf = vfio_pci_mmap_get_dmabuf,
+};
+
+/**
+ * vfio_pci_bars_init - set the CPU mappings of a device's BARs up
+ * @vdev: the device, not open
+ */
+void vfio_pci_bars_init(struct vfio_pci_core_device *vdev)
+{
+	dma_resv_init(&vdev->bars_resv);
+	vdev->bars_revoked = true;
+	vdev->bars = (struct dma_buf_mmap) {
+		.ops = &vfio_pci_bars_mmap_ops,
+		.priv = vdev,
+		.resv = &vdev->bars_resv,
+		.mapping = vdev->vdev.inode->i_mapping,
+		.nr_pages = (pgoff_t)VFIO_PCI_ROM_REGION_INDEX << VFIO_PCI_REGION_SHIFT,
+		/* See vfio_pci_core_mmap(). */
+		.vm_flags = VM_ALLOW_ANY_UNCACHED,
+		.caching = DMA_BUF_UNCACHED,
+		.decrypted = true,
+	};
+}
+
+/**
+ * vfio_pci_bars_move - take the BARs from the CPUs, or let them have them again
+ * @vdev: the device
+ * @revoked: whether they may not be accessed
+ *
+ * Context: Process context, memory_lock held for writing.
+ */
+void vfio_pci_bars_move(struct vfio_pci_core_device *vdev, bool revoked)
+{
+	lockdep_assert_held_write(&vdev->memory_lock);
+
+	dma_resv_lock(vdev->bars.resv, NULL);
+	vdev->bars_revoked = revoked;
+	if (revoked)
+		dma_buf_mmap_zap(&vdev->bars);
+	dma_resv_unlock(vdev->bars.resv);
+}
+
+/**
+ * vfio_pci_bars_open - the device was opened
+ * @vdev: the device
+ */
+void vfio_pci_bars_open(struct vfio_pci_core_device *vdev)
+{
+	down_write(&vdev->memory_lock);
+	vfio_pci_bars_move(vdev, !__vfio_pci_memory_enabled(vdev));
+	up_write(&vdev->memory_lock);
+}
 
 static int vfio_pci_dma_buf_cmp_run(const void *key, const void *elt)
 {
@@ -40,10 +214,8 @@ static int vfio_pci_dma_buf_get_range(void *data, pgoff_t pgoff, bool populate,
 
 	if (!priv->vdev)
 		return -ENODEV;
-	if (!priv->nr_runs)
-		return -EACCES;
 	if (priv->revoked)
-		return -EAGAIN;
+		return vfio_pci_revoked_error(priv->vdev);
 
 	if (priv->nr_runs > 1)
 		run = bsearch(&pgoff, run, priv->nr_runs, sizeof(*run),
@@ -51,23 +223,22 @@ static int vfio_pci_dma_buf_get_range(void *data, pgoff_t pgoff, bool populate,
 	if (WARN_ON_ONCE(!run))
 		return -EFAULT;
 
+	vfio_pci_bar_range(range);
 	range->start = run->start;
 	range->nr_pages = run->nr_pages;
 	range->pfn = run->pfn;
-	range->caching = DMA_BUF_UNCACHED;
-	range->decrypted = true;
-	range->iomem = true;
 	range->provider = priv->provider;
 	return 0;
 }
 
-static int vfio_pci_dma_buf_wait(void *data)
+static int vfio_pci_dma_buf_wait(void *data, bool intr)
 {
 	struct vfio_pci_dma_buf *priv = data;
 	struct vfio_pci_core_device *vdev;
 	int ret;
 
-	ret = dma_resv_lock_interruptible(priv->dmabuf->resv, NULL);
+	ret = intr ? dma_resv_lock_interruptible(priv->dmabuf->resv, NULL) :
+		     dma_resv_lock_killable(priv->dmabuf->resv, NULL);
 	if (ret)
 		return ret;
 	vdev = priv->vdev;
@@ -77,20 +248,24 @@ static int vfio_pci_dma_buf_wait(void *data)
 	if (!vdev)
 		return -ENODEV;
 
-	ret = down_read_killable(&vdev->memory_lock);
-	if (!ret) {
-		/* Only changes with memory_lock held for writing. */
-		if (priv->revoked)
-			ret = -EIO;
-		up_read(&vdev->memory_lock);
-	}
+	ret = vfio_pci_wait_memory_lock(vdev, intr);
 	vfio_device_put_registration(&vdev->vdev);
 	return ret;
+}
+
+static int vfio_pci_dma_buf_may_map(void *data)
+{
+	struct vfio_pci_dma_buf *priv = data;
+
+	if (!priv->nr_runs)
+		return -EACCES;
+	return READ_ONCE(priv->vdev) ? 0 : -ENODEV;
 }
 
 static const struct dma_buf_mmap_ops vfio_pci_dma_buf_mmap_ops = {
 	.get_range = vfio_pci_dma_buf_get_range,
 	.wait = vfio_pci_dma_buf_wait,
+	.may_map = vfio_pci_dma_buf_may_map,
 };
 
 /* Whether all of @priv is memory of @bar, and not what a driver puts there. */
@@ -143,13 +318,14 @@ static int vfio_pci_dma_buf_make_runs(struct vfio_pci_dma_buf *priv)
 static int vfio_pci_dma_buf_init_mmap(struct vfio_pci_core_device *vdev,
 				      struct vfio_pci_dma_buf *priv,
 				      unsigned int bar,
-				      struct dma_buf_mmap_info *mmap)
+				      struct dma_buf_mmap *mmap)
 {
 	const unsigned long pfn = PHYS_PFN(pci_resource_start(vdev->pdev, bar));
 	struct inode *inode;
 	int ret;
 
 	mmap->ops = &vfio_pci_dma_buf_mmap_ops;
+	mmap->flags = DMA_BUF_MMAP_STRICT;
 	/* See vfio_pci_core_mmap(). */
 	mmap->vm_flags = VM_ALLOW_ANY_UNCACHED;
 	mmap->caching = DMA_BUF_UNCACHED;
@@ -167,7 +343,7 @@ static int vfio_pci_dma_buf_init_mmap(struct vfio_pci_core_device *vdev,
 		return PTR_ERR(inode);
 	priv->inode = inode;
 	mmap->mapping = inode->i_mapping;
-	mmap->offset = (VFIO_PCI_INDEX_TO_OFFSET(bar) >> PAGE_SHIFT) +
+	mmap->offset = ((pgoff_t)bar << VFIO_PCI_REGION_SHIFT) +
 		       (priv->runs[0].pfn - pfn);
 	return 0;
 }
@@ -187,7 +363,7 @@ void vfio_pci_dma_buf_fini_mmap(struct vfio_pci_dma_buf *priv)
  * @bar: index of the BAR
  * @open_flags: O_RDONLY or O_RDWR, and O_CLOEXEC
  *
- * Context: Process context, memory_lock not held; mmap_lock may be.
+ * Context: Process context, memory_lock not held.
  * Return: %0, and dma_buf_put() frees @priv; or a negative error value, %-EINTR
  * among them.
  */
@@ -224,7 +400,6 @@ int vfio_pci_dma_buf_export(struct vfio_pci_core_device *vdev,
 		goto err_put_registration;
 	}
 
-	/* With mmap_lock held, a reset is not waited for unkillably. */
 	ret = down_write_killable(&vdev->memory_lock);
 	if (ret) {
 		dma_buf_put(priv->dmabuf);
@@ -245,50 +420,38 @@ err_fini_mmap:
 	return ret;
 }
 
-/**
- * vfio_pci_dma_buf_mmap_bar - map part of a BAR through the device fd
- * @vdev: the device
- * @vma: the new VMA
- * @bar: index of the BAR
- * @start: byte offset in the BAR, a multiple of the page size
- * @len: bytes, a multiple of the page size
- *
- * The VMA gets a dma-buf of just what it maps, so that looking it up by address
- * gives no more than the mapping did.
- *
- * Context: Process context, mmap_lock held for writing, memory_lock not held.
- * Return: %0 or a negative error value.
+/*
+ * The buffer of what @ref names of a BAR, and no more: looking it up by address gives
+ * what the mapping gave.
  */
-int vfio_pci_dma_buf_mmap_bar(struct vfio_pci_core_device *vdev,
-			      struct vm_area_struct *vma, unsigned int bar,
-			      u64 start, u64 len)
+static struct dma_buf *vfio_pci_ref_export(struct dma_buf_ref *ref)
 {
+	const unsigned int bar = ref->pgoff >> VFIO_PCI_REGION_SHIFT;
+	const pgoff_t start = (pgoff_t)bar << VFIO_PCI_REGION_SHIFT;
+	struct vfio_pci_core_device *vdev = ref->priv;
 	struct vfio_pci_dma_buf *priv;
-	int ret = -ENOMEM;
+	int ret;
 
 	priv = kzalloc_obj(*priv);
 	if (!priv)
-		return ret;
+		return ERR_PTR(-ENOMEM);
 	priv->phys_vec = kzalloc_obj(*priv->phys_vec);
 	if (!priv->phys_vec) {
 		kfree(priv);
-		return ret;
+		return ERR_PTR(-ENOMEM);
 	}
 
 	priv->nr_ranges = 1;
-	priv->size = len;
-	priv->phys_vec->paddr = pci_resource_start(vdev->pdev, bar) + start;
-	priv->phys_vec->len = len;
+	priv->size = ref->nr_pages << PAGE_SHIFT;
+	priv->phys_vec->paddr = pci_resource_start(vdev->pdev, bar) +
+				PFN_PHYS(ref->pgoff - start);
+	priv->phys_vec->len = priv->size;
+	/* Without it, the buffer is for the CPU only. */
 	priv->provider = pcim_p2pdma_provider(vdev->pdev, bar);
-
-	ret = vfio_pci_dma_buf_export(vdev, priv, bar, O_RDWR | O_CLOEXEC);
-	if (ret)
-		return ret;
-
-	ret = dma_buf_mmap_vma(priv->dmabuf, vma, 0);
-	/* The VMA has a reference of its own now. */
-	dma_buf_put(priv->dmabuf);
-	return ret;
+	ret = vfio_pci_dma_buf_export(vdev, priv, bar, O_CLOEXEC |
+				      (ref->need & VM_WRITE ? O_RDWR : O_RDONLY));
+	ref->pgoff = 0;
+	return ret ? ERR_PTR(ret) : priv->dmabuf;
 }
 
 /*
@@ -371,17 +534,25 @@ EXPORT_SYMBOL_GPL(vfio_pci_core_reset_done);
 #ifdef CONFIG_LOCKDEP
 /*
  * Teach lockdep the order once, not only where a revoke meets a fault; that the
- * reservation lock is inside mmap_lock it knows from dma_resv_lockdep().
+ * reservation lock is inside mmap_lock it knows from dma_resv_lockdep().  Drivers copy
+ * to and from user space with memory_lock held for reading: nothing that takes it may
+ * be called with mmap_lock held.
  */
 void vfio_pci_prime_memory_lock(struct vfio_pci_core_device *vdev)
 {
-	struct dma_resv resv;
+	struct mm_struct *mm = mm_alloc();
 
-	dma_resv_init(&resv);
 	down_write(&vdev->memory_lock);
-	dma_resv_lock(&resv, NULL);
-	dma_resv_unlock(&resv);
+	dma_resv_lock(vdev->bars.resv, NULL);
+	dma_resv_unlock(vdev->bars.resv);
 	up_write(&vdev->memory_lock);
-	dma_resv_fini(&resv);
+	if (!mm)
+		return;
+
+	down_read(&vdev->memory_lock);
+	mmap_read_lock(mm);
+	mmap_read_unlock(mm);
+	up_read(&vdev->memory_lock);
+	mmput(mm);
 }
 #endif

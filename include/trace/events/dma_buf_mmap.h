@@ -6,13 +6,14 @@
 #define _TRACE_DMA_BUF_MMAP_H
 
 #include <linux/dma-buf.h>
+#include <linux/fs.h>
 #include <linux/mm.h>
 #include <linux/tracepoint.h>
 
 TRACE_EVENT(dma_buf_mmap_fault,
-	TP_PROTO(struct dma_buf *dmabuf, struct vm_fault *vmf,
-		 unsigned int order, vm_fault_t ret),
-	TP_ARGS(dmabuf, vmf, order, ret),
+	TP_PROTO(struct vm_fault *vmf, pgoff_t pgoff, unsigned int order,
+		 vm_fault_t ret),
+	TP_ARGS(vmf, pgoff, order, ret),
 	TP_STRUCT__entry(
 		__field(ino_t, ino)
 		__field(unsigned long, address)
@@ -21,9 +22,9 @@ TRACE_EVENT(dma_buf_mmap_fault,
 		__field(unsigned int, ret)
 	),
 	TP_fast_assign(
-		__entry->ino = file_inode(dmabuf->file)->i_ino;
+		__entry->ino = file_inode(vmf->vma->vm_file)->i_ino;
 		__entry->address = vmf->address;
-		__entry->pgoff = vmf->pgoff - dmabuf->mmap.offset;
+		__entry->pgoff = pgoff;
 		__entry->order = order;
 		__entry->ret = (__force unsigned int)ret;
 	),
@@ -52,19 +53,19 @@ TRACE_EVENT(dma_buf_mmap_wait,
 );
 
 TRACE_EVENT(dma_buf_mmap_zap,
-	TP_PROTO(struct dma_buf *dmabuf),
-	TP_ARGS(dmabuf),
+	TP_PROTO(const struct dma_buf_mmap *m),
+	TP_ARGS(m),
 	TP_STRUCT__entry(
 		__field(ino_t, ino)
 		__field(pgoff_t, offset)
-		__field(size_t, size)
+		__field(u64, size)
 	),
 	TP_fast_assign(
-		__entry->ino = file_inode(dmabuf->file)->i_ino;
-		__entry->offset = dmabuf->mmap.offset;
-		__entry->size = dmabuf->size;
+		__entry->ino = m->mapping->host->i_ino;
+		__entry->offset = m->offset;
+		__entry->size = (u64)m->nr_pages << PAGE_SHIFT;
 	),
-	TP_printk("ino=%lu map_offset=0x%lx size=%zu",
+	TP_printk("ino=%lu map_offset=0x%lx size=%llu",
 		  __entry->ino, __entry->offset, __entry->size)
 );
 

@@ -6,6 +6,7 @@
  */
 #include <kunit/test.h>
 #include <linux/anon_inodes.h>
+#include <linux/dma-buf.h>
 #include <linux/dma-buf-mmap.h>
 #include <linux/file.h>
 #include <linux/mm.h>
@@ -47,8 +48,16 @@ static int gem_mmap_get_range(void *priv, pgoff_t pgoff, bool populate,
 	return 0;
 }
 
+static int gem_mmap_may_map(void *priv)
+{
+	struct gem_mmap_obj *obj = container_of(priv, struct gem_mmap_obj, base);
+
+	return obj->err == -ENODEV || obj->err == -EACCES ? obj->err : 0;
+}
+
 static const struct dma_buf_mmap_ops gem_mmap_ops = {
 	.get_range = gem_mmap_get_range,
+	.may_map = gem_mmap_may_map,
 };
 
 static void gem_mmap_free(struct drm_gem_object *gem)
@@ -62,8 +71,29 @@ static void gem_mmap_free(struct drm_gem_object *gem)
 	kfree(obj);
 }
 
+static const struct dma_buf_ops gem_mmap_dmabuf_ops = {
+	.map_dma_buf = drm_gem_map_dma_buf,
+	.unmap_dma_buf = drm_gem_unmap_dma_buf,
+	.mmap = drm_gem_dmabuf_mmap,
+	.release = drm_gem_dmabuf_release,
+};
+
+/* The device of a test has no file operations, whose owner drm_gem_prime_export() asks for. */
+static struct dma_buf *gem_mmap_export(struct drm_gem_object *gem, int flags)
+{
+	DEFINE_DMA_BUF_EXPORT_INFO(exp_info);
+
+	exp_info.ops = &gem_mmap_dmabuf_ops;
+	exp_info.size = gem->size;
+	exp_info.flags = flags;
+	exp_info.priv = gem;
+	exp_info.resv = gem->resv;
+	return drm_gem_dmabuf_export(gem->dev, &exp_info);
+}
+
 static const struct drm_gem_object_funcs gem_mmap_funcs = {
 	.free = gem_mmap_free,
+	.export = gem_mmap_export,
 	.vm_ops = &drm_gem_mmap_vm_ops,
 };
 
@@ -104,7 +134,7 @@ static int gem_mmap_init(struct kunit *test)
 	t->obj = kzalloc_obj(*t->obj);
 	KUNIT_ASSERT_NOT_NULL(test, t->obj);
 	t->obj->base.funcs = &gem_mmap_funcs;
-	t->obj->base.mmap_ops = &gem_mmap_ops;
+	t->obj->base.mmap.ops = &gem_mmap_ops;
 	drm_gem_private_object_init(drm, &t->obj->base, NR_PAGES * PAGE_SIZE);
 	for (i = 0; i < NR_PAGES; i++) {
 		t->obj->pages[i] = alloc_page(GFP_KERNEL | __GFP_ZERO | __GFP_NOFAIL);
@@ -174,9 +204,10 @@ static void gem_mmap_pages(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, val, i + 1);
 	}
 
+	KUNIT_EXPECT_TRUE(test, gem->mmap.mapped);
 	dma_resv_lock(gem->resv, NULL);
 	t->obj->err = -ENODEV;
-	drm_vma_node_unmap(&gem->vma_node, gem->dev->anon_inode->i_mapping);
+	dma_buf_mmap_zap(&gem->mmap);
 	dma_resv_unlock(gem->resv);
 	KUNIT_EXPECT_NE(test, 0, copy_from_user(&val, (void __user *)addr,
 						sizeof(val)));
@@ -233,7 +264,7 @@ static void gem_mmap_no_ops(struct kunit *test)
 {
 	struct gem_mmap_test *t = test->priv;
 
-	t->obj->base.mmap_ops = NULL;
+	t->obj->base.mmap.ops = NULL;
 	KUNIT_ASSERT_EQ(test, 0, drm_gem_create_mmap_offset(&t->obj->base));
 	KUNIT_EXPECT_EQ(test, -EINVAL, (long)gem_mmap_map(t, 0, 1, MAP_SHARED));
 }
@@ -251,25 +282,62 @@ static void gem_mmap_prime_offset(struct kunit *test)
 	vm_munmap(addr, NR_PAGES * PAGE_SIZE);
 }
 
-/* Who purges takes the pages for good: there is no new mapping of the dma-buf. */
+/* Who purges takes the pages for good, whoever asks for them. */
 static void gem_mmap_purged(struct kunit *test)
 {
 	struct gem_mmap_test *t = test->priv;
 	struct drm_gem_shmem_object *shmem;
-	struct dma_buf_mmap_source src;
+	struct dma_buf_range range = {};
+	struct dma_buf_mmap *m;
 
 	shmem = drm_gem_shmem_create(t->obj->base.dev, PAGE_SIZE);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, shmem);
-	src = drm_gem_mmap_source(&shmem->base);
-	KUNIT_EXPECT_EQ(test, 0, dma_buf_may_map(&src, 0));
-
-	/* As drm_gem_shmem_purge_locked() leaves it */
+	m = &shmem->base.mmap;
 	dma_resv_lock(shmem->base.resv, NULL);
+	KUNIT_EXPECT_EQ(test, -ENODATA,
+			m->ops->get_range(&shmem->base, 0, false, &range));
+	/* As drm_gem_shmem_purge_locked() leaves it */
 	shmem->madv = -1;
+	KUNIT_EXPECT_EQ(test, -ENODEV,
+			m->ops->get_range(&shmem->base, 0, false, &range));
 	dma_resv_unlock(shmem->base.resv);
-	KUNIT_EXPECT_EQ(test, -ENODEV, dma_buf_may_map(&src, 0));
 
 	drm_gem_object_put(&shmem->base);
+}
+
+/*
+ * What was touched through a file of the device alone is zapped when the dma-buf is
+ * invalidated; what is exported for a look-up does not become the object's dma-buf.
+ */
+static void gem_mmap_one_object(struct kunit *test)
+{
+	struct gem_mmap_test *t = test->priv;
+	struct drm_gem_object *gem = &t->obj->base;
+	struct dma_buf *dmabuf;
+	unsigned long addr;
+	u64 val, offset;
+
+	KUNIT_ASSERT_EQ(test, 0, drm_gem_create_mmap_offset(gem));
+	addr = gem_mmap_map(t, 0, NR_PAGES, MAP_SHARED);
+	KUNIT_ASSERT_FALSE(test, IS_ERR_VALUE(addr));
+	KUNIT_EXPECT_EQ(test, 0, copy_from_user(&val, (void __user *)addr, sizeof(val)));
+
+	dmabuf = dma_buf_get_from_address(current->mm, addr + PAGE_SIZE + 8, 8,
+					  VM_READ, &offset);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, dmabuf);
+	KUNIT_EXPECT_EQ(test, offset, PAGE_SIZE + 8);
+	KUNIT_EXPECT_PTR_EQ(test, dmabuf->mmap, &gem->mmap);
+	KUNIT_EXPECT_NULL(test, gem->dma_buf);
+	KUNIT_EXPECT_FALSE(test, dmabuf->file->f_mode & FMODE_WRITE);
+
+	dma_resv_lock(dmabuf->resv, NULL);
+	t->obj->err = -ENODEV;
+	dma_buf_invalidate_mappings(dmabuf);
+	dma_resv_unlock(dmabuf->resv);
+	KUNIT_EXPECT_NE(test, 0, copy_from_user(&val, (void __user *)addr, sizeof(val)));
+
+	dma_buf_put(dmabuf);
+	vm_munmap(addr, NR_PAGES * PAGE_SIZE);
 }
 
 static struct kunit_case gem_mmap_cases[] = {
@@ -278,6 +346,7 @@ static struct kunit_case gem_mmap_cases[] = {
 	KUNIT_CASE(gem_mmap_no_ops),
 	KUNIT_CASE(gem_mmap_prime_offset),
 	KUNIT_CASE(gem_mmap_purged),
+	KUNIT_CASE(gem_mmap_one_object),
 	{}
 };
 

@@ -239,87 +239,45 @@ static void ttm_bo_put_range(void *priv, struct dma_buf_range *range)
 		drm_dev_exit(range->cookie);
 }
 
-/* Set in every TTM buffer; see &drm_gem_object.mmap_ops. */
+/* Set in every TTM buffer; see &drm_gem_object.mmap. */
 const struct dma_buf_mmap_ops ttm_bo_mmap_ops = {
 	.get_range = ttm_bo_get_range,
 	.put_range = ttm_bo_put_range,
 };
 
-/*
- * Copy to or from a reserved buffer, as ttm_bo_access() does, where it is in
- * memory that only its pfns lead to.  Returns @len or a negative error value.
- */
-int ttm_bo_access_ranges(struct ttm_buffer_object *bo, unsigned long offset,
-			 void *buf, int len, int write)
+/* &vm_operations_struct.access where the core handles the faults */
+int ttm_bo_mmap_access(struct vm_area_struct *vma, unsigned long addr, void *buf,
+		       int len, int write)
 {
-	int done = 0, err;
-	long left;
+	struct ttm_buffer_object *bo = vma->vm_private_data;
 
-	/* Not before the move that fills the memory is done, as in a fault. */
-	left = dma_resv_wait_timeout(bo->base.resv, DMA_RESV_USAGE_KERNEL, true,
-				     MAX_SCHEDULE_TIMEOUT);
-	if (left < 0)
-		return left;
-
-	while (done < len) {
-		const pgoff_t pgoff = (offset + done) >> PAGE_SHIFT;
-		const size_t at = offset_in_page(offset + done);
-		const size_t part = min_t(size_t, len - done, PAGE_SIZE - at);
-		struct dma_buf_range range = {};
-
-		err = ttm_bo_get_range(&bo->base, pgoff, true, &range);
-		if (err)
-			return err;
-		err = dma_buf_range_copy(&range, pgoff, at, buf + done, part,
-					 write);
-		ttm_bo_put_range(&bo->base, &range);
-		if (err)
-			return err;
-		done += part;
-	}
-	return len;
+	if (bo->bdev->funcs->access_memory)
+		return ttm_bo_vm_access(vma, addr, buf, len, write);
+	return drm_gem_mmap_access(vma, addr, buf, len, write);
 }
 
 /*
- * Leaves for a fault in a mapping through the DRM fd.  The buffer is reserved
- * and idle.  A driver with a fault handler of its own may track what it lets
- * the CPU see or write: only the pages that it named, from the fault on.
+ * Leaves for a driver with a fault handler of its own, which may track what it lets
+ * the CPU see or write: only the pages that it named, from the fault on.  The buffer
+ * is reserved and idle.
  */
-vm_fault_t ttm_bo_vm_insert(struct vm_fault *vmf, unsigned int order,
-			    pgprot_t prot, pgoff_t num_prefault)
-{
-	const struct vm_operations_struct *vm_ops = vmf->vma->vm_ops;
-	struct ttm_buffer_object *bo = vmf->vma->vm_private_data;
-	const struct dma_buf_mmap_source src = {
-		.ops = &ttm_bo_mmap_ops,
-		.priv = &bo->base,
-		.offset = drm_vma_node_start(&bo->base.vma_node),
-		.nr_pages = PFN_UP(bo->base.size),
-		.small = num_prefault < TTM_BO_VM_NUM_PREFAULT ||
-			 vm_ops->page_mkwrite || vm_ops->pfn_mkwrite,
-		.forward = vm_ops->fault != ttm_bo_vm_fault,
-	};
-
-	return dma_buf_mmap_insert(vmf, order, &src, prot, num_prefault);
-}
-
-vm_fault_t ttm_bo_vm_huge_fault(struct vm_fault *vmf, unsigned int order)
+vm_fault_t ttm_bo_vm_insert(struct vm_fault *vmf, pgprot_t prot,
+			    pgoff_t num_prefault)
 {
 	struct ttm_buffer_object *bo = vmf->vma->vm_private_data;
+	struct dma_buf_mmap *m = &bo->base.mmap;
+	struct dma_buf_range range;
 	vm_fault_t ret;
+	int err;
 
-	ret = ttm_bo_vm_reserve(bo, vmf);
-	if (ret)
-		return ret;
+	err = dma_buf_mmap_get_range(m, linear_page_index(vmf->vma, vmf->address) -
+				     m->offset, true, &range);
+	if (err == -EINTR || err == -ERESTARTSYS)
+		return VM_FAULT_NOPAGE;
+	if (err)
+		return err == -ENOMEM ? VM_FAULT_OOM : VM_FAULT_SIGBUS;
 
-	ret = ttm_bo_vm_fault_idle(bo, vmf);
-	if (!ret)
-		ret = ttm_bo_vm_insert(vmf, order, vmf->vma->vm_page_prot,
-				       TTM_BO_VM_NUM_PREFAULT);
-	else if (ret == VM_FAULT_RETRY &&
-		 !(vmf->flags & FAULT_FLAG_RETRY_NOWAIT))
-		return ret;
-
-	dma_resv_unlock(bo->base.resv);
+	ret = dma_buf_mmap_insert(vmf, 0, m, &range, prot, num_prefault);
+	dma_buf_mmap_put_range(m, &range);
 	return ret;
 }

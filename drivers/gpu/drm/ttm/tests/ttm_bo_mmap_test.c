@@ -290,12 +290,12 @@ static void ttm_mmap_no_block(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, IS_ALIGNED(page_to_pfn(pages[at]),
 					    PTRS_PER_PTE));
 
-	err = obj->mmap_ops->get_range(obj, at + 1, false, &range);
+	err = obj->mmap.ops->get_range(obj, at + 1, false, &range);
 	KUNIT_EXPECT_EQ(test, 0, err);
 	/* Page by page, as the array has them. */
 	KUNIT_EXPECT_PTR_EQ(test, pages, range.pages);
 	if (!err)
-		obj->mmap_ops->put_range(obj, &range);
+		obj->mmap.ops->put_range(obj, &range);
 
 	set_page_private(pages[at], stale);
 	set_page_private(pages[0], order);

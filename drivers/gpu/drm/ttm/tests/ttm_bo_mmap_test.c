@@ -50,8 +50,22 @@ static void ttm_mmap_gem_free(struct drm_gem_object *obj)
 	ttm_bo_fini(container_of(obj, struct ttm_buffer_object, base));
 }
 
+/* As drm_gem_ttm_mmap() */
+static int ttm_mmap_gem_mmap(struct drm_gem_object *obj,
+			     struct vm_area_struct *vma)
+{
+	int ret = ttm_bo_mmap_obj(vma, container_of(obj, struct ttm_buffer_object,
+						    base));
+
+	/* TTM has taken a reference for the VMA. */
+	if (!ret)
+		drm_gem_object_put(obj);
+	return ret;
+}
+
 static const struct drm_gem_object_funcs ttm_mmap_gem_funcs = {
 	.free = ttm_mmap_gem_free,
+	.mmap = ttm_mmap_gem_mmap,
 };
 
 static int ttm_mmap_fop_mmap(struct file *file, struct vm_area_struct *vma)
@@ -458,20 +472,8 @@ static vm_fault_t ttm_mmap_driver_fault(struct vm_fault *vmf)
 	return ret;
 }
 
-static vm_fault_t ttm_mmap_driver_mkwrite(struct vm_fault *vmf)
-{
-	return 0;
-}
-
 static const struct vm_operations_struct ttm_mmap_driver_vm_ops = {
 	.fault = ttm_mmap_driver_fault,
-	.open = ttm_bo_vm_open,
-	.close = ttm_bo_vm_close,
-};
-
-static const struct vm_operations_struct ttm_mmap_tracking_vm_ops = {
-	.fault = ttm_mmap_driver_fault,
-	.pfn_mkwrite = ttm_mmap_driver_mkwrite,
 	.open = ttm_bo_vm_open,
 	.close = ttm_bo_vm_close,
 };
@@ -493,7 +495,7 @@ static void ttm_mmap_driver_forward(struct kunit *test)
 	ttm_mmap_unmap(t);
 }
 
-/* One that tracks writes gets small leaves, one that does not gets large ones. */
+/* One without huge_fault gets no large leaf: mm has not looked whether it may be. */
 static void ttm_mmap_driver_small(struct kunit *test)
 {
 	struct ttm_mmap_test *t = test->priv;
@@ -502,23 +504,17 @@ static void ttm_mmap_driver_small(struct kunit *test)
 
 	ttm_mmap_make_vram(test);
 	vm_munmap(t->native, BO_SIZE);
-	for (unsigned int i = 0; i < 2; i++) {
-		t->vm_ops = i ? &ttm_mmap_tracking_vm_ops :
-				&ttm_mmap_driver_vm_ops;
-		/* An address that suits the large leaf. */
-		space = vm_mmap(NULL, 0, BO_SIZE + PMD_SIZE, PROT_NONE,
-				MAP_PRIVATE | MAP_ANONYMOUS, 0);
-		KUNIT_ASSERT_FALSE(test, IS_ERR_VALUE(space));
-		at = ALIGN(space + large, PMD_SIZE) - large;
-		t->native = vm_mmap(t->file, at, BO_SIZE, PROT_READ,
-				    MAP_SHARED | MAP_FIXED, 0);
-		KUNIT_EXPECT_EQ(test, t->native, at);
-		if (IS_ENABLED(CONFIG_ARCH_SUPPORTS_PMD_PFNMAP))
-			KUNIT_EXPECT_EQ(test, ttm_mmap_leaf_size(test, at +
-								 large),
-					i ? PAGE_SIZE : PMD_SIZE);
-		vm_munmap(space, BO_SIZE + PMD_SIZE);
-	}
+	t->vm_ops = &ttm_mmap_driver_vm_ops;
+	/* An address that suits the large leaf. */
+	space = vm_mmap(NULL, 0, BO_SIZE + PMD_SIZE, PROT_NONE,
+			MAP_PRIVATE | MAP_ANONYMOUS, 0);
+	KUNIT_ASSERT_FALSE(test, IS_ERR_VALUE(space));
+	at = ALIGN(space + large, PMD_SIZE) - large;
+	t->native = vm_mmap(t->file, at, BO_SIZE, PROT_READ,
+			    MAP_SHARED | MAP_FIXED, 0);
+	KUNIT_EXPECT_EQ(test, t->native, at);
+	KUNIT_EXPECT_EQ(test, PAGE_SIZE, ttm_mmap_leaf_size(test, at + large));
+	vm_munmap(space, BO_SIZE + PMD_SIZE);
 	ttm_mmap_unmap(t);
 }
 

@@ -1,71 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Page-table leaves for pfns without struct page semantics (VM_PFNMAP): runs of
- * PTEs, and PMDs and PUDs with a page protection of their own.
- *
- * The architecture may keep a memory type for the pfns (x86 PAT) that overrides
- * the caching bits asked for.  It must be one and the same for all of a leaf,
- * or the one mapping would give some pages a caching that conflicts with their
- * other mappings.
+ * Mappings of pfns without struct page semantics (VM_PFNMAP): runs of PTEs, and how
+ * many to map in a fault; addresses at which large leaves fit.
  */
 #include <linux/export.h>
 #include <linux/mm.h>
 #include <linux/mman.h>
-#include <linux/sched/mm.h>
 
 #include "internal.h"
-
-#ifdef CONFIG_TRANSPARENT_HUGEPAGE
-/**
- * vmf_insert_pfn_pmd - insert a PMD-sized pfn
- * @vmf: the fault
- * @pfn: first pfn, aligned to the leaf
- * @write: whether it is a write fault
- *
- * vmf_insert_pfn() for a PMD leaf.
- *
- * Context: Process context, mmap_lock or the VMA lock held.
- * Return: %VM_FAULT_NOPAGE, %VM_FAULT_FALLBACK if the memory type differs
- * within the leaf, or an error of vmf_insert_pfn().
- */
-vm_fault_t vmf_insert_pfn_pmd(struct vm_fault *vmf, unsigned long pfn,
-			      bool write)
-{
-	pgprot_t prot = vmf->vma->vm_page_prot;
-
-	if (pfnmap_setup_cachemode(pfn, PMD_SIZE, &prot))
-		return VM_FAULT_FALLBACK;
-
-	return vmf_insert_pfn_pmd_prot(vmf, pfn, prot, write);
-}
-EXPORT_SYMBOL_GPL(vmf_insert_pfn_pmd);
-
-#ifdef CONFIG_HAVE_ARCH_TRANSPARENT_HUGEPAGE_PUD
-/**
- * vmf_insert_pfn_pud - insert a PUD-sized pfn
- * @vmf: the fault
- * @pfn: first pfn, aligned to the leaf
- * @write: whether it is a write fault
- *
- * vmf_insert_pfn() for a PUD leaf.
- *
- * Context: Process context, mmap_lock or the VMA lock held.
- * Return: %VM_FAULT_NOPAGE, %VM_FAULT_FALLBACK if the memory type differs
- * within the leaf, or an error of vmf_insert_pfn().
- */
-vm_fault_t vmf_insert_pfn_pud(struct vm_fault *vmf, unsigned long pfn,
-			      bool write)
-{
-	pgprot_t prot = vmf->vma->vm_page_prot;
-
-	if (pfnmap_setup_cachemode(pfn, PUD_SIZE, &prot))
-		return VM_FAULT_FALLBACK;
-
-	return vmf_insert_pfn_pud_prot(vmf, pfn, prot, write);
-}
-EXPORT_SYMBOL_GPL(vmf_insert_pfn_pud);
-#endif
-#endif /* CONFIG_TRANSPARENT_HUGEPAGE */
 
 /* How many PTEs from @pte on are free, with consecutive pfns to go there. */
 static unsigned long pfnmap_batch(pte_t *pte, struct page **pages,

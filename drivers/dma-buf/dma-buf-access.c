@@ -54,20 +54,9 @@ static int dma_buf_copy_remapped(struct page *page, size_t offset, void *buf,
 	return 0;
 }
 
-/**
- * dma_buf_range_copy - copy to or from a page of a range
- * @range: the range
- * @pgoff: buffer offset of a page in @range
- * @offset: where to begin in that page, in bytes
- * @buf: kernel memory to copy to or from
- * @len: bytes, no more than are left of the page
- * @write: copy from @buf
- *
- * Context: Process context, reservation lock held since @range was got.
- * Return: %0; %-ENOMEM; %-EIO if this architecture cannot map the device memory.
- */
-int dma_buf_range_copy(const struct dma_buf_range *range, pgoff_t pgoff,
-		       size_t offset, void *buf, size_t len, bool write)
+/* Copy @len bytes, no more than are left of it, from or to the page at @pgoff. */
+static int dma_buf_range_copy(const struct dma_buf_range *range, pgoff_t pgoff,
+			      size_t offset, void *buf, size_t len, bool write)
 {
 	const unsigned long pfn = dma_buf_range_pfn(range, pgoff);
 	/* As for a user's mapping, which is what ioremap_prot() is made for. */
@@ -88,7 +77,6 @@ int dma_buf_range_copy(const struct dma_buf_range *range, pgoff_t pgoff,
 		memcpy_from_page(buf, pfn_to_page(pfn), offset, len);
 	return 0;
 }
-EXPORT_SYMBOL_NS_GPL(dma_buf_range_copy, "DMA_BUF");
 
 /* As much of the access as lies in one page; -EAGAIN: call again. */
 static int dma_buf_access_page(struct dma_buf_mmap *m, pgoff_t pgoff,

@@ -12,32 +12,22 @@
 
 #include "dma-buf-mmap-internal.h"
 
-/*
- * Whether @range has @nr contiguous pages from buffer offset @first on, which is
- * in it, as its last is.
- */
-bool dma_buf_range_contiguous(const struct dma_buf_range *range, pgoff_t first,
-			      unsigned long nr)
+/* How many pages from @pgoff on, at most @max, are contiguous in @range. */
+unsigned long dma_buf_range_run(const struct dma_buf_range *range,
+				pgoff_t pgoff, unsigned long max)
 {
-	struct page **pages = range->pages + (first - range->start);
+	struct page **pages = range->pages + (pgoff - range->start);
+	unsigned long nr = 0;
 	struct folio *folio;
-	unsigned long i;
 
 	if (!range->pages)
-		return true;
-	/* Mostly not, and then the ends tell. */
-	if (pages[nr - 1] != pages[0] + (nr - 1))
-		return false;
-
-	folio = page_folio(pages[0]);
-	if (range->whole_folios &&
-	    folio_nr_pages(folio) - folio_page_idx(folio, pages[0]) >= nr)
-		return true;
-
-	for (i = 1; i < nr; i++)
-		if (pages[i] != pages[0] + i)
-			return false;
-	return true;
+		return max;
+	while (nr < max && pages[nr] == pages[0] + nr) {
+		folio = page_folio(pages[nr]);
+		nr += range->whole_folios ? folio_nr_pages(folio) -
+					    folio_page_idx(folio, pages[nr]) : 1;
+	}
+	return min(nr, max);
 }
 
 /* Whether each page of RAM, asked alone, has the page protection that one has. */
@@ -111,7 +101,10 @@ static vm_fault_t dma_buf_insert_large(struct vm_fault *vmf, unsigned int order,
 		return VM_FAULT_FALLBACK;
 	pgoff -= before;
 	pfn = dma_buf_range_pfn(range, pgoff);
-	if (!IS_ALIGNED(pfn, nr) || !dma_buf_range_contiguous(range, pgoff, nr))
+	if (!IS_ALIGNED(pfn, nr) ||
+	    /* Mostly not contiguous, and then the ends tell. */
+	    dma_buf_range_pfn(range, pgoff + nr - 1) != pfn + nr - 1 ||
+	    dma_buf_range_run(range, pgoff, nr) < nr)
 		return VM_FAULT_FALLBACK;
 
 	err = dma_buf_leaf_prot(range, pgoff, nr, &prot);

@@ -20,8 +20,8 @@ static inline unsigned long dma_buf_range_pfn(const struct dma_buf_range *range,
 	return range->pfn + (pgoff - range->start);
 }
 
-bool dma_buf_range_contiguous(const struct dma_buf_range *range, pgoff_t first,
-			      unsigned long nr);
+unsigned long dma_buf_range_run(const struct dma_buf_range *range,
+				pgoff_t pgoff, unsigned long max);
 int dma_buf_leaf_prot(const struct dma_buf_range *range, pgoff_t first,
 		      unsigned long nr, pgprot_t *prot);
 bool is_dma_buf_file(struct file *file);

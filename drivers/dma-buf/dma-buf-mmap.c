@@ -47,7 +47,6 @@
 #include <linux/mm.h>
 #include <linux/mman.h>
 #include <linux/pagemap.h>
-#include <linux/sched/mm.h>
 
 #include "dma-buf-mmap-internal.h"
 
@@ -155,24 +154,6 @@ static int dma_buf_mmap_cow(struct vm_area_struct *vma, unsigned long pfn,
 	if (IS_ENABLED(CONFIG_ARCH_HAS_PTE_SPECIAL))
 		vma->vm_pgoff = pgoff;
 	return err;
-}
-
-/* How many pages from @pgoff on, at most @max, are contiguous in @range. */
-static unsigned long dma_buf_range_run(const struct dma_buf_range *range,
-				       pgoff_t pgoff, unsigned long max)
-{
-	struct page **pages = range->pages + (pgoff - range->start);
-	unsigned long nr = 0;
-	struct folio *folio;
-
-	if (!range->pages)
-		return max;
-	while (nr < max && pages[nr] == pages[0] + nr) {
-		folio = page_folio(pages[nr]);
-		nr += range->whole_folios ? folio_nr_pages(folio) -
-					    folio_page_idx(folio, pages[nr]) : 1;
-	}
-	return min(nr, max);
 }
 
 /* Map @range from @pgoff on at @addr.  Returns the number of pages, or an error. */
@@ -293,7 +274,7 @@ int dma_buf_mmap_restrict(struct dma_buf *dmabuf, struct vm_area_struct *vma)
 {
 	const fmode_t mode = dmabuf->file->f_mode;
 
-	if (!dmabuf->mmap || !(dmabuf->mmap->flags & DMA_BUF_MMAP_STRICT))
+	if (!(dmabuf->mmap->flags & DMA_BUF_MMAP_STRICT))
 		return 0;
 	if (!(mode & FMODE_READ))
 		return -EACCES;
@@ -367,38 +348,3 @@ unsigned long dma_buf_mmap_unmapped_area(struct file *file, unsigned long addr,
 
 	return dma_buf_mmap_align_area(dmabuf->mmap, file, addr, len, pgoff, flags);
 }
-
-#if IS_ENABLED(CONFIG_LOCKDEP)
-/*
- * Teach lockdep the order at the top of this file down to the page tables, where
- * dma_resv_lockdep() stops at the mapping space.
- */
-static int __init dma_buf_mmap_lockdep(void)
-{
-	struct mm_struct *mm = mm_alloc();
-	struct address_space mapping;
-	struct dma_resv resv;
-
-	if (!mm)
-		return -ENOMEM;
-
-	address_space_init_once(&mapping);
-	dma_resv_init(&resv);
-
-	mmap_read_lock(mm);
-	dma_resv_lock(&resv, NULL);
-	fs_reclaim_acquire(GFP_KERNEL);
-	i_mmap_lock_read(&mapping);
-	spin_lock(&mm->page_table_lock);
-	spin_unlock(&mm->page_table_lock);
-	i_mmap_unlock_read(&mapping);
-	fs_reclaim_release(GFP_KERNEL);
-	dma_resv_unlock(&resv);
-	mmap_read_unlock(mm);
-
-	dma_resv_fini(&resv);
-	mmput(mm);
-	return 0;
-}
-subsys_initcall(dma_buf_mmap_lockdep);
-#endif

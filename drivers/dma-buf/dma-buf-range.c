@@ -53,27 +53,6 @@ pgprot_t dma_buf_range_prot(const struct dma_buf_range *range, pgprot_t prot)
 EXPORT_SYMBOL_NS_GPL(dma_buf_range_prot, "DMA_BUF");
 
 /**
- * dma_buf_range_window - where to look for a run that is worth looking for
- * @pfn: page frame of the page at @pgoff
- * @pgoff: buffer offset
- * @nr_pages: size of the buffer in pages
- * @first: returns the first buffer offset of the PMD leaf that could map the page,
- *	if all of it were contiguous
- * @end: returns its end
- *
- * For exporters that find runs page by page.
- */
-void dma_buf_range_window(unsigned long pfn, pgoff_t pgoff,
-			  unsigned long nr_pages, pgoff_t *first, pgoff_t *end)
-{
-	const unsigned long before = pfn % PTRS_PER_PTE;
-
-	*first = pgoff - min(before, pgoff);
-	*end = min(pgoff + PTRS_PER_PTE - before, nr_pages);
-}
-EXPORT_SYMBOL_NS_GPL(dma_buf_range_window, "DMA_BUF");
-
-/**
  * dma_buf_range_from_pages - a range that is an array of pages
  * @pages: the pages of the buffer; they stay where they are until put_range
  * @nr_pages: how many there are

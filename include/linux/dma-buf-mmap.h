@@ -241,8 +241,6 @@ struct dma_buf_ref_ops {
 /* For exporters */
 void dma_buf_range_from_pages(struct page **pages, unsigned long nr_pages,
 			      struct dma_buf_range *range);
-void dma_buf_range_window(unsigned long pfn, pgoff_t pgoff,
-			  unsigned long nr_pages, pgoff_t *first, pgoff_t *end);
 bool dma_buf_pages_whole_folios(struct page **pages, unsigned long nr_pages);
 struct page **dma_buf_pages_from_sgt(struct sg_table *sgt,
 				     unsigned long nr_pages);
@@ -272,10 +270,12 @@ int dma_buf_mmap_access(struct vm_area_struct *vma, unsigned long addr,
 unsigned long dma_buf_mmap_align_area(struct dma_buf_mmap *m, struct file *file,
 				      unsigned long addr, unsigned long len,
 				      pgoff_t pgoff, unsigned long flags);
+#ifdef CONFIG_MMU
 void dma_buf_mmap_zap(struct dma_buf_mmap *m);
+#else
+static inline void dma_buf_mmap_zap(struct dma_buf_mmap *m) { }
+#endif
 pgprot_t dma_buf_range_prot(const struct dma_buf_range *range, pgprot_t prot);
-int dma_buf_range_copy(const struct dma_buf_range *range, pgoff_t pgoff,
-		       size_t offset, void *buf, size_t len, bool write);
 bool dma_buf_vm_get_dmabuf(struct vm_area_struct *vma, unsigned long addr,
 			   struct dma_buf_ref *ref);
 

@@ -90,8 +90,9 @@ static int ttm_bo_io_range(struct ttm_buffer_object *bo, pgoff_t pgoff,
 		return 0;
 	}
 
-	/* The driver's memory may have gaps: look around for the run. */
-	dma_buf_range_window(range->pfn, pgoff, nr_pages, &first, &end);
+	/* The driver's memory may have gaps: look for the run as far as a PMD leaf goes. */
+	first = pgoff - min(range->pfn % PTRS_PER_PTE, pgoff);
+	end = min(pgoff + PTRS_PER_PTE - range->pfn % PTRS_PER_PTE, nr_pages);
 	while (range->start > first &&
 	       ttm_bo_io_mem_pfn(bo, range->start - 1) == range->pfn - 1) {
 		range->start--;

@@ -27,14 +27,31 @@ static void remove_instance(int sig)
 	rmdir(INSTANCE);
 }
 
-void trace_require(void)
+void trace_require_event(const char *event)
 {
+	char file[128];
+
 	igt_require_f(!mkdir(INSTANCE, 0700) || errno == EEXIST,
 		      "no tracing instance can be made (CONFIG_TRACING, tracefs, root): %s\n",
 		      strerror(errno));
 	igt_install_exit_handler(remove_instance);
-	igt_require_f(write_to(INSTANCE "/events/dma_buf_mmap/enable", "1"),
-		      "the kernel has no tracepoints dma_buf_mmap: %s\n", strerror(errno));
+	snprintf(file, sizeof(file), INSTANCE "/events/%s/enable", event);
+	igt_require_f(write_to(file, "1"), "the kernel has no tracepoints %s: %s\n", event,
+		      strerror(errno));
+}
+
+void trace_require(void)
+{
+	trace_require_event("dma_buf_mmap");
+}
+
+void trace_own(void)
+{
+	char pid[16];
+
+	snprintf(pid, sizeof(pid), "%d", getpid());
+	igt_assert(write_to(INSTANCE "/options/event-fork", "1"));
+	igt_assert(write_to(INSTANCE "/set_event_pid", pid));
 }
 
 void trace_clear(void)

@@ -39,6 +39,11 @@ void figure(const char *name, double value)
 		igt_info("FIGURE %s %.1f\n", name, value);
 }
 
+void figure_about(const char *name, double value)
+{
+	igt_info("FIGURE %s %.1f ~\n", name, value);
+}
+
 long faults(void)
 {
 	struct rusage usage;

@@ -66,6 +66,8 @@ static inline void took(struct rounds *r, uint64_t start)
 
 /* "FIGURE name value"; not a number: there are no such leaves */
 void figure(const char *name, double value);
+/* The same with a "~": two boots never agree to the last digit */
+void figure_about(const char *name, double value);
 /* The minor faults of this process */
 long faults(void);
 /* Read a word of each @step bytes: the same few instructions each time */

@@ -37,7 +37,7 @@ static void *walk_part(void *data)
 struct events {
 	int faults;	/* page faults, whatever became of them */
 	int put_off;	/* dma-buf faults that waited, to be handled again */
-	int locked;	/* taken the mmap lock: handled again, or not with the VMA's lock */
+	int locked;	/* taken the mmap lock: for lack of a way with that of the VMA, or to try again */
 	int contention;	/* waited for any lock */
 	int handled;	/* dma-buf faults */
 };
@@ -118,11 +118,11 @@ static void eight_cpus(const struct kind *k, size_t shift, const char *name)
 	igt_info("one thread: %d faults, %d under the mmap lock, %d waits for a lock\n",
 		 one.faults, one.locked, one.contention);
 	snprintf(figure_name, sizeof(figure_name), "%s-faults", name);
-	figure(figure_name, eight.faults);
-	snprintf(figure_name, sizeof(figure_name), "%s-retries", name);
-	figure(figure_name, eight.locked);
+	figure_about(figure_name, eight.faults);
+	snprintf(figure_name, sizeof(figure_name), "%s-mmap-locks", name);
+	figure_about(figure_name, eight.locked);
 	snprintf(figure_name, sizeof(figure_name), "%s-contention", name);
-	figure(figure_name, eight.contention);
+	figure_about(figure_name, eight.contention);
 }
 
 const struct bench cpu_benches[] = {

@@ -40,7 +40,7 @@ static void forked(const struct kind *k, size_t shift, const char *name)
 		took_ticks(&with, fork_exit());
 		munmap(p, SMALL_LENGTH);
 	}
-	figure(name, (double)with.least - without.least);
+	figure_about(name, ((double)with.least - without.least) / PAGES);
 	unmap_odd(odd);
 	buffer_destroy(&b);
 }
@@ -88,13 +88,14 @@ static bool can_export(const struct kind *k)
 	return k->export_close;
 }
 
-/* What slabs take of memory, with what each CPU has not told yet */
+/* What slabs take of memory, once all that was freed is back and each CPU has told */
 static double slab_bytes(void)
 {
 	long kib = -1;
 	char line[128];
 	FILE *f;
 
+	usleep(500000);
 	write_number("/proc/sys/vm/stat_refresh", 1);
 	f = fopen("/proc/meminfo", "r");
 	igt_assert(f);
@@ -109,10 +110,7 @@ static double slab_bytes(void)
 #define SLAB_FIRST 6000
 #define SLAB_MAPPINGS 4000
 
-/*
- * For each of many mappings of a page. Before them other ones take what is left free in
- * slabs, when all that was freed before is back.
- */
+/* For each of many mappings of a page; ones before them take what is left free in slabs */
 static void slab(const struct kind *k, size_t shift, const char *name)
 {
 	static char *p[SLAB_FIRST + SLAB_MAPPINGS];
@@ -122,14 +120,14 @@ static void slab(const struct kind *k, size_t shift, const char *name)
 	(void)shift;
 	k->create(k, &b, SMALL_LENGTH);
 	first = (struct buffer) { .fd = make_memfd(SZ_4K), .drm = -1 };
-	usleep(500000);
+	slab_bytes();
 	for (unsigned int i = 0; i < SLAB_FIRST; i++)
 		p[i] = i % 6 ? dbm_mmap(first.fd, SZ_4K, RW, 0) :
 			       dbm_mmap(b.fd, SZ_4K, RW, b.offset);
 	before = slab_bytes();
 	for (unsigned int i = SLAB_FIRST; i < ARRAY_SIZE(p); i++)
 		p[i] = dbm_mmap(b.fd, SZ_4K, RW, b.offset);
-	figure(name, (slab_bytes() - before) / SLAB_MAPPINGS);
+	figure_about(name, (slab_bytes() - before) / SLAB_MAPPINGS);
 	for (unsigned int i = 0; i < ARRAY_SIZE(p); i++)
 		munmap(p[i], SZ_4K);
 	buffer_destroy(&first);

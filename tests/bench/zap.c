@@ -125,16 +125,16 @@ static void bar_many(void)
 	struct rounds r = ROUNDS;
 
 	igt_require_f(MANY * SZ_4K <= small.size, "the BAR is too small\n");
-	figure("bar-10000-map", each_of_many(many_map));
+	figure_about("bar-10000-map", each_of_many(many_map));
 	igt_assert(many[MANY - 1] != MAP_FAILED);
-	figure("bar-10000-touch", each_of_many(many_touch));
+	figure_about("bar-10000-touch", each_of_many(many_touch));
 	while (more(&r)) {
 		took_ticks(&r, decode_off(&small));
 		for (unsigned int i = 0; i < MANY; i++)
 			many_touch(i);
 	}
-	figure("bar-10000-revoke", ((double)r.least - none) / MANY);
-	figure("bar-10000-unmap", each_of_many(many_unmap));
+	figure_about("bar-10000-revoke", ((double)r.least - none) / MANY);
+	figure_about("bar-10000-unmap", each_of_many(many_unmap));
 }
 
 const struct bench zap_benches[] = {

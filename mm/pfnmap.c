@@ -9,18 +9,6 @@
 
 #include "internal.h"
 
-/* How many PTEs from @pte on are free, with consecutive pfns to go there. */
-static unsigned long pfnmap_batch(pte_t *pte, struct page **pages,
-				  unsigned long nr)
-{
-	unsigned long n;
-
-	for (n = 0; n < nr && pte_none(ptep_get(pte + n)); n++)
-		if (pages && pages[n] != pages[0] + n)
-			break;
-	return n;
-}
-
 /**
  * vmf_insert_pfns_prot - insert PTEs for many pfns
  * @vmf: the fault, from &vm_operations_struct.fault
@@ -46,8 +34,8 @@ vm_fault_t vmf_insert_pfns_prot(struct vm_fault *vmf, unsigned long addr,
 	struct vm_area_struct *vma = vmf->vma;
 	struct mm_struct *mm = vma->vm_mm;
 	spinlock_t *ptl; /* of the page table */
-	unsigned long n;
 	pte_t *start, *pte;
+	unsigned long n;
 
 	VM_WARN_ON_ONCE(!(vma->vm_flags & VM_PFNMAP));
 	VM_WARN_ON_ONCE(vma_is_cow_mapping(vma));
@@ -68,20 +56,25 @@ vm_fault_t vmf_insert_pfns_prot(struct vm_fault *vmf, unsigned long addr,
 	if (!start)
 		return VM_FAULT_NOPAGE;
 
+	/* What is there already stays. */
 	lazy_mmu_mode_enable();
-	for (pte = start; nr; nr -= n, pte += n, addr += n * PAGE_SIZE) {
-		n = pfnmap_batch(pte, pages, nr);
+	for (pte = start; pages && nr; nr--, pte++, pages++, addr += PAGE_SIZE) {
+		if (!pte_none(ptep_get(pte)))
+			continue;
+		set_pte_at(mm, addr, pte,
+			   pte_mkspecial(pfn_pte(page_to_pfn(*pages), prot)));
+		update_mmu_cache(vma, addr, pte);
+	}
+	for (; nr; nr -= n, pte += n, pfn += n, addr += n * PAGE_SIZE) {
+		for (n = 0; n < nr && pte_none(ptep_get(pte + n)); )
+			n++;
 		if (n) {
-			if (pages)
-				pfn = page_to_pfn(pages[0]);
 			set_ptes(mm, addr, pte,
 				 pte_mkspecial(pfn_pte(pfn, prot)), n);
 			update_mmu_cache_range(vmf, vma, addr, pte, n);
 		} else {
-			n = 1; /* It is there already. */
+			n = 1;
 		}
-		pfn += n;
-		pages = pages ? pages + n : NULL;
 	}
 	lazy_mmu_mode_disable();
 	pte_unmap_unlock(start, ptl);
@@ -90,25 +83,23 @@ vm_fault_t vmf_insert_pfns_prot(struct vm_fault *vmf, unsigned long addr,
 }
 EXPORT_SYMBOL_GPL(vmf_insert_pfns_prot);
 
-/* Pages that a fault maps where nothing else in the page table is mapped. */
-#define PFNMAP_WINDOW		16UL
-#define PFNMAP_WINDOWS		(PTRS_PER_PTE / PFNMAP_WINDOW)
+/* Pages that a fault maps where little else in the page table is mapped. */
+#define PFNMAP_WINDOW		8UL
+#define PFNMAP_PROBE		(8 * PFNMAP_WINDOW)
 
 /*
- * How many of the windows of a page table have something; no more than @max are
- * counted.  A zap may take them away meanwhile: it is but a guess.
+ * How many of the entries that are looked at, one of eight windows, are there.  A zap may
+ * take them away meanwhile: it is but a guess.
  */
-static unsigned int pfnmap_count_windows(pmd_t *pmd, unsigned long addr,
-					 unsigned int max)
+static unsigned int pfnmap_probe(pmd_t *pmd, unsigned long addr)
 {
+	pte_t *table = pte_offset_map(pmd, addr & PMD_MASK);
 	unsigned int count = 0, i;
-	pte_t *table;
 
-	table = pte_offset_map(pmd, addr & PMD_MASK);
 	if (!table)
 		return 0;
-	for (i = 0; i < PFNMAP_WINDOWS && count < max; i++)
-		count += !pte_none(ptep_get(table + i * PFNMAP_WINDOW));
+	for (i = 0; i < PTRS_PER_PTE; i += PFNMAP_PROBE)
+		count += !pte_none(ptep_get(table + i));
 	pte_unmap(table);
 	return count;
 }
@@ -138,12 +129,10 @@ void vmf_pfn_window(struct vm_fault *vmf, unsigned long *start,
 	} else if (vma->vm_flags & VM_SEQ_READ) {
 		size = PTRS_PER_PTE;
 	} else if (!pmd_none(READ_ONCE(*vmf->pmd))) {
-		unsigned int count = pfnmap_count_windows(vmf->pmd, table, 4);
+		unsigned int count = pfnmap_probe(vmf->pmd, table);
 
-		if (count > 3)
-			size = PTRS_PER_PTE;
-		else if (count > 1)
-			size *= 4;
+		if (count)
+			size = count > 1 ? PTRS_PER_PTE : 2 * PFNMAP_PROBE;
 	}
 
 	size <<= PAGE_SHIFT;

@@ -2,12 +2,17 @@
 /// Exporters of dma-bufs that are not ported to the CPU mappings of the dma-buf core.
 ///
 /// report: an mmap op in dma_buf_ops; dma_buf_export() without mmap.ops; fault handlers
-///	that put page-table entries in by themselves; offsets into a buffer that are
-///	computed from where a VMA starts; vm_ops of GEM objects without get_dmabuf.
+///	that put page-table entries in by themselves; what maps in mmap(), with the
+///	DMA_BUF_MMAP_* for that; calls that may want DMA_BUF_MMAP_MOVES; offsets into a
+///	buffer that are computed from where a VMA starts, or thrown away; uses of a VMA
+///	after drm_gem_mmap(); vm_ops of GEM and TTM objects without get_dmabuf; names
+///	that are gone.
 /// patch: what is mechanical.  Where a file has X_mmap_ops, a dma_buf_mmap_ops, each export
-///	names it, and the mmap op goes, with its vm_ops and their handlers if nobody else
-///	uses them; vm_ops of GEM objects get get_dmabuf.  What is left as it is, or did
-///	more than map, is named on stderr.
+///	names it, with the flags if the mmap op mapped all, and no longer the mmap op.
+///	That goes, with its vm_ops and their handlers, if nobody else uses them and if they
+///	did no more than map; vm_ops of GEM and TTM objects get get_dmabuf.  What is left
+///	as it is, or did more, is named on stderr.  Nothing is put under #if: for a driver
+///	that is built for other kernels too, keep the old code and do that by hand.
 ///
 /// Usage, in a kernel tree, which is only read; REPO is the full path to this repository:
 ///	grep -rlE 'dma_buf_(export|ops)|drm_gem_(dmabuf|prime|vm_open)' --include=*.c \
@@ -19,7 +24,8 @@
 ///	spatch --sp-file REPO/scripts/dma_buf_mmap.cocci -D patch --no-includes \
 ///		--very-quiet drivers/foo/bar.c >/tmp/bar.patch
 /// and, from the same directory, patch -p0 </tmp/bar.patch.
-/// One file at a time: names of one file must not count for another.
+/// One file at a time: names of one file must not count for another.  A function with #if
+/// and #else in its body may not be seen: run unifdef first.
 ///
 /// The same with what the kernel has, for a directory:
 ///	make coccicheck COCCI=REPO/scripts/dma_buf_mmap.cocci MODE=report M=drivers/foo J=1
@@ -49,11 +55,26 @@ def here(p):
 def say(p, text):
     print(f"{p[0].file}:{p[0].line}: {text}", file=sys.stderr)
 
-def gone(p, function):
+def stays(p, function):
+    """Whether FUNCTION did more than map, which is said"""
     does = here(p)["does", function]
     if does:
-        say(p, f"{function} is gone, carry over what it did: " +
+        say(p, f"{function} stays until what it did is carried over: " +
             ", ".join(f"{what} in line {line}" for line, what in sorted(does)))
+    return bool(does)
+
+def pages(name):
+    """Whether what NAME maps in mmap() are ordinary pages"""
+    return name.startswith(("vm_insert_page", "vm_map_pages", "remap_vmalloc_range"))
+
+def flags(names):
+    """What exporters say whose mmap() mapped with NAMES"""
+    return " | ".join(["DMA_BUF_MMAP_EAGER"] * bool(names) +
+                      ["DMA_BUF_MMAP_PAGES"] * (bool(names) and all(map(pages, names))))
+
+def mapped_with(it, function):
+    """What FUNCTION, and what it gives its VMA to, map with"""
+    return it["maps", function].union(*(it["maps", f] for f in it["calls", function]))
 
 @script:python depends on !report && !patch@
 @@
@@ -62,13 +83,22 @@ sys.exit("dma_buf_mmap.cocci: -D report or -D patch is missing")
 // ---- an mmap op
 
 @mmap_op depends on report || patch@
-identifier O;
+identifier O, T;
+identifier in =~ "ops";
 identifier F != drm_gem_dmabuf_mmap;
 position p;
 @@
+(
  struct dma_buf_ops O = {
  	.mmap@p = F,
  };
+|
+ struct T O = {
+ 	.in = {
+ 		.mmap@p = F,
+ 	},
+ };
+)
 
 @script:python depends on report@
 p << mmap_op.p;
@@ -94,6 +124,10 @@ position p;
  I.mmap.ops = E;
 |
  I->mmap.ops = E;
+|
+ I.shared_mmap = E;
+|
+ I->shared_mmap = E;
 )
  ...
  dma_buf_export@p(...)
@@ -111,6 +145,8 @@ position p;
  J(..., &I.mmap, ...)
 |
  J(..., &I.mmap)
+|
+ drm_gem_mmap_export(E, &I)
 )
  ...
  dma_buf_export@p(...)
@@ -159,7 +195,7 @@ if not here(p)["mmap"]:
 
 @inserts depends on report@
 identifier H, V;
-identifier FN =~ "^(vmf_insert_(page|pfn|mixed|folio)(_[a-z]+)?|vm_insert_pages?|(io_)?remap_pfn_range)$";
+identifier FN =~ "^(vmf_insert_(page|pfn|mixed|folio)(_[a-z]+)?|vm_insert_(pages?|pfn|mixed)|(io_)?remap_pfn_range)$";
 position p;
 @@
  H(..., struct vm_fault *V, ...)
@@ -194,6 +230,63 @@ H << gives_page.H;
 @@
 print(f"{p[0].file}:{p[0].line}: fault handler {H}: gives a page")
 
+// ---- what maps in mmap()
+
+@maps depends on report || patch@
+identifier H, V;
+identifier FN =~ "^(vm_insert_pages?|vm_map_pages(_zero)?|remap_vmalloc_range(_partial)?|(io_)?remap_pfn_range|dma_mmap_[a-z]+|snd_dma_buffer_mmap)$";
+position p;
+@@
+ H(..., struct vm_area_struct *V, ...)
+ {
+ 	<+...
+ 	FN@p(...)
+ 	...+>
+ }
+
+@script:python@
+p << maps.p;
+H << maps.H;
+FN << maps.FN;
+@@
+here(p)["maps", H].add(FN)
+
+@script:python depends on report@
+p << maps.p;
+H << maps.H;
+FN << maps.FN;
+@@
+print(f"{p[0].file}:{p[0].line}: {H}: {FN}, for an exporter {flags({FN})}")
+
+@mixed depends on report@
+expression V;
+position p;
+@@
+(
+ vm_flags_set@p(V, <+... VM_MIXEDMAP ...+>)
+|
+ vm_flags_mod@p(V, <+... VM_MIXEDMAP ...+>, ...)
+|
+ V->vm_flags@p |= <+... VM_MIXEDMAP ...+>
+)
+
+@script:python depends on report@
+p << mixed.p;
+@@
+print(f"{p[0].file}:{p[0].line}: VM_MIXEDMAP: ordinary pages, for an exporter DMA_BUF_MMAP_PAGES")
+
+@moves depends on report || patch@
+identifier FN =~ "^dma_buf_(invalidate_mappings|move_notify)$";
+position p;
+@@
+ FN@p(...)
+
+@script:python depends on report@
+p << moves.p;
+FN << moves.FN;
+@@
+print(f"{p[0].file}:{p[0].line}: {FN}: DMA_BUF_MMAP_MOVES if kernel fences of the buffer are of moves")
+
 // ---- offsets from the start of a VMA
 
 @length depends on report@
@@ -225,6 +318,33 @@ p << offset.p;
 @@
 print(f"{p[0].file}:{p[0].line}: offset from the start of a VMA")
 
+@no_offset depends on report@
+struct vm_area_struct *V;
+position p;
+@@
+ V->vm_pgoff@p = 0
+
+@script:python depends on report@
+p << no_offset.p;
+@@
+print(f"{p[0].file}:{p[0].line}: the offset is thrown away, no zap finds the mapping")
+
+// ---- GEM: a mapping that may be the exporter's
+
+@after depends on report exists@
+expression E;
+identifier V, m;
+position p;
+@@
+ drm_gem_mmap@p(E, V)
+ ...
+ V->m
+
+@script:python depends on report@
+p << after.p;
+@@
+print(f"{p[0].file}:{p[0].line}: the VMA is used after drm_gem_mmap(), which forwards no imports then: see drm_gem_mmap_forward()")
+
 // ---- GEM: from an address to the object
 
 @gem_vm_has@
@@ -237,11 +357,11 @@ position p;
 
 @gem_vm@
 identifier V;
-symbol drm_gem_vm_close;
+symbol drm_gem_vm_close, ttm_bo_vm_close;
 position p != gem_vm_has.p;
 @@
  struct vm_operations_struct V@p = {
- 	.close = drm_gem_vm_close,
+ 	.close = \(drm_gem_vm_close\|ttm_bo_vm_close\),
  };
 
 @script:python depends on report@
@@ -255,9 +375,101 @@ identifier gem_vm.V;
 position gem_vm.p;
 @@
  struct vm_operations_struct V@p = {
- 	.close = drm_gem_vm_close,
+ 	.close = \(drm_gem_vm_close\|ttm_bo_vm_close\),
 +	.get_dmabuf = drm_gem_vm_get_dmabuf,
  };
+
+// ---- names that are gone
+
+@old_mprotect depends on report@
+symbol dma_buf_mmap_mprotect;
+position p;
+@@
+ dma_buf_mmap_mprotect@p
+
+@script:python depends on report@
+p << old_mprotect.p;
+@@
+print(f"{p[0].file}:{p[0].line}: dma_buf_mmap_mprotect is pfnmap_mprotect")
+
+@depends on patch@
+symbol dma_buf_mmap_mprotect;
+@@
+-dma_buf_mmap_mprotect
++pfnmap_mprotect
+
+@old_never depends on report@
+symbol dma_buf_never_mmap_ops;
+position p;
+@@
+ &dma_buf_never_mmap_ops@p
+
+@script:python depends on report@
+p << old_never.p;
+@@
+print(f"{p[0].file}:{p[0].line}: dma_buf_never_mmap_ops is gone: without mmap.ops there is no mmap()")
+
+@depends on patch@
+expression I;
+symbol dma_buf_never_mmap_ops;
+@@
+(
+-I.mmap.ops = &dma_buf_never_mmap_ops;
+|
+-I->mmap.ops = &dma_buf_never_mmap_ops;
+)
+
+@old_field depends on report@
+identifier M;
+identifier f =~ "^(release|unfenced|vm_ops)$";
+expression E;
+position p;
+@@
+ struct dma_buf_mmap_ops M = {
+ 	.f@p = E,
+ };
+
+@script:python depends on report@
+p << old_field.p;
+M << old_field.M;
+f << old_field.f;
+@@
+print(f"{p[0].file}:{p[0].line}: {M}: .{f} is gone")
+
+@old_ops depends on report || patch@
+identifier M;
+@@
+ struct dma_buf_mmap_ops M = { ... };
+
+@old_object depends on old_ops && report@
+identifier old_ops.M;
+expression I;
+position p;
+@@
+(
+ I.mmap_ops@p = &M
+|
+ I->mmap_ops@p = &M
+)
+
+@script:python depends on report@
+p << old_object.p;
+@@
+print(f"{p[0].file}:{p[0].line}: mmap_ops is mmap.ops")
+
+@depends on old_ops && patch@
+identifier old_ops.M;
+expression I;
+@@
+(
+-I.mmap_ops
++I.mmap.ops
+ = &M
+|
+-I->mmap_ops
++I->mmap.ops
+ = &M
+)
 
 // ---- from the mmap op to the ops of the core
 
@@ -314,6 +526,16 @@ O << mmap_op.O;
 @@
 here(p)["exported"].add(O)
 
+@by_gem depends on patch@
+position p;
+@@
+ drm_gem_dmabuf_export@p(...)
+
+@script:python@
+p << by_gem.p;
+@@
+here(p)["gem"].add(int(p[0].line))
+
 @compared depends on patch@
 identifier mmap_op.O;
 expression E;
@@ -345,7 +567,9 @@ M;
 @@
 it = here(p)
 why = None
-if not it["mmap_ops"]:
+if it["gem"]:
+    why = f"drm_gem_dmabuf_export() in line {min(it['gem'])}: set mmap.ops where the object is made, .mmap is drm_gem_dmabuf_mmap"
+elif not it["mmap_ops"]:
     why = "this file has no dma_buf_mmap_ops: write get_range and X_mmap_ops first"
 elif len(it["mmap_ops"]) > 1 or len(it["mmap"]) > 1:
     why = f"which of {', '.join(sorted(it['mmap']))} becomes which of {', '.join(sorted(it['mmap_ops']))}?"
@@ -361,8 +585,62 @@ if why:
 else:
     coccinelle.M = cocci.make_ident(min(it["mmap_ops"]))
 
+@script:python depends on port@
+p << moves.p;
+FN << moves.FN;
+@@
+say(p, f"{FN}: DMA_BUF_MMAP_MOVES if kernel fences of the buffer are of moves")
+
+@gives_vma depends on port@
+identifier mmap_op.F, V, C;
+@@
+ F(..., struct vm_area_struct *V, ...)
+ {
+ 	<+...
+ 	C(..., V, ...)
+ 	...+>
+ }
+
+@script:python@
+p << mmap_op.p;
+F << mmap_op.F;
+C << gives_vma.C;
+@@
+here(p)["calls", F].add(C)
+
+@eager_callee depends on port@
+identifier gives_vma.C, maps.FN, V;
+@@
+ C(..., struct vm_area_struct *V, ...)
+ {
+ 	<+...
+ 	FN(...)
+ 	...+>
+ }
+
+@eager depends on port@
+identifier mmap_op.F, maps.FN, V;
+@@
+ F(..., struct vm_area_struct *V, ...)
+ {
+ 	<+...
+ 	FN(...)
+ 	...+>
+ }
+
+@script:python with_flags depends on eager || eager_callee@
+p << mmap_op.p;
+F << mmap_op.F;
+FLAGS;
+@@
+names = mapped_with(here(p), F)
+if any(map(pages, names)) and not all(map(pages, names)):
+    say(p, f"{F} maps ordinary pages too: DMA_BUF_MMAP_PAGES for these")
+coccinelle.FLAGS = cocci.make_expr(flags(names))
+
+// Has its counterpart in the core, or does nothing
 @call depends on port@
-identifier C !~ "^(vm_flags_.*|vmf?_insert_.*|vm_map_pages.*|(io_)?remap_pfn_range|page_to_pfn|vma_pages|linear_page_.*)$";
+identifier C !~ "^(vm_flags_.*|vmf?_insert_.*|vm_map_pages.*|(io_)?remap_pfn_range|remap_vmalloc_range.*|.*to_pfn|.*_to_page|PFN_.*|PHYS_PFN|sg_(next|page)|vma_pages|vma_is_cow_mapping|linear_page_.*|container_of|to_[a-z_]+|(pr|dev|drm)_(dbg|debug|err|info|notice|warn)[a-z_]*|DRM_[A-Z_]+|printk|WARN_ON[A-Z_]*)$";
 position p;
 @@
  C@p(...)
@@ -374,9 +652,22 @@ C << call.C;
 for q in p:
     here(p)["does", q.current_element].add((int(q.line), C + "()"))
 
+@refuses_cow depends on port@
+struct vm_area_struct *V;
+constant E =~ "^EINVAL$";
+position p;
+@@
+(
+ if (vma_is_cow_mapping(V)) return -E@p;
+|
+ if (!(V->vm_flags & <+... VM_SHARED ...+>)) return -E@p;
+|
+ if ((V->vm_flags & <+... VM_SHARED ...+>) == 0) return -E@p;
+)
+
 @fails depends on port@
 constant E =~ "^E[A-Z]";
-position p;
+position p != refuses_cow.p;
 @@
  -E@p
 
@@ -386,6 +677,32 @@ E << fails.E;
 @@
 for q in p:
     here(p)["does", q.current_element].add((int(q.line), "-" + E))
+
+// A VMA's are set anew
+@writes depends on port@
+expression X, E;
+identifier f !~ "^(vm_ops|vm_private_data|vm_page_prot|vm_flags|page)$";
+assignment operator a;
+position p;
+@@
+(
+ X->f@p a E
+|
+ X->f@p++
+|
+ ++X->f@p
+|
+ X->f@p--
+|
+ --X->f@p
+)
+
+@script:python@
+p << writes.p;
+f << writes.f;
+@@
+for q in p:
+    here(p)["does", q.current_element].add((int(q.line), "->" + f))
 
 @depends on port@
 identifier mmap_op.O, port.M;
@@ -409,6 +726,29 @@ identifier mmap_op.O, port.M, J;
 +	.mmap.ops = &M,
  };
 
+@depends on with_flags@
+identifier port.M;
+expression I, with_flags.FLAGS;
+@@
+ I.mmap.ops = &M;
++I.mmap.flags = FLAGS;
+
+@depends on with_flags@
+identifier port.M;
+expression I, with_flags.FLAGS;
+@@
+ I->mmap.ops = &M;
++I->mmap.flags = FLAGS;
+
+@depends on with_flags@
+identifier port.M, J;
+expression with_flags.FLAGS;
+@@
+ struct dma_buf_export_info J = {
+ 	.mmap.ops = &M,
++	.mmap.flags = FLAGS,
+ };
+
 @drop depends on port@
 identifier mmap_op.O, mmap_op.F;
 @@
@@ -416,7 +756,8 @@ identifier mmap_op.O, mmap_op.F;
 -	.mmap = F,
  };
 
-// The mmap op, its vm_ops and their handlers, if nobody else uses them
+// The mmap op, its vm_ops and their handlers, if they did nothing else and nobody else uses
+// them
 
 @vm_of_op depends on drop@
 identifier mmap_op.F, V;
@@ -440,17 +781,21 @@ F << mmap_op.F;
 @@
 say(p, f"{F} stays, it has other users")
 
-@drop_op depends on drop && !used@
-identifier mmap_op.F;
-parameter list P;
-@@
--static int F(P) { ... }
-
-@script:python depends on drop_op@
+@script:python op_only depends on drop && !used@
 p << mmap_op.p;
 F << mmap_op.F;
+G;
 @@
-gone(p, F)
+if stays(p, F):
+    cocci.include_match(False)
+else:
+    coccinelle.G = cocci.make_ident(F)
+
+@drop_op depends on op_only@
+identifier op_only.G;
+parameter list P;
+@@
+-static int G(P) { ... }
 
 @vm_used depends on drop_op@
 identifier vm_of_op.V;
@@ -474,15 +819,19 @@ identifier handler.H;
 @@
  H
 
-@drop_handler depends on handler && !handler_used@
-identifier handler.H;
+@script:python dead depends on handler && !handler_used@
+p << mmap_op.p;
+H << handler.H;
+D;
+@@
+if stays(p, H):
+    cocci.include_match(False)
+else:
+    coccinelle.D = cocci.make_ident(H)
+
+@depends on dead@
+identifier dead.D;
 type T;
 parameter list P;
 @@
--static T H(P) { ... }
-
-@script:python depends on drop_handler@
-p << mmap_op.p;
-H << handler.H;
-@@
-gone(p, H)
+-static T D(P) { ... }

@@ -127,7 +127,9 @@ int dma_buf_mmap_access(struct vm_area_struct *vma, unsigned long addr,
 {
 	int done = 0, err;
 
-	if (!(vma->vm_flags & (write ? VM_WRITE : VM_MAYREAD)))
+	/* get_user_pages() has what a private mapping has of its own. */
+	if (!(vma->vm_flags & (write ? VM_WRITE : VM_MAYREAD)) ||
+	    (write && vma_is_cow_mapping(vma)))
 		return -EFAULT;
 	/* What follows the VMA is not ours, and perhaps not the buffer's. */
 	len = min_t(unsigned long, len, vma->vm_end - addr);

@@ -96,11 +96,15 @@ static vm_fault_t dma_buf_fault_retry(struct vm_fault *vmf,
 	if (vmf->flags & FAULT_FLAG_RETRY_NOWAIT)
 		return VM_FAULT_RETRY;
 
-	/* Without the lock the VMA may go, and its file keeps the buffer. */
+	/* Without the lock the VMA may go, and with it the buffer. */
 	file = get_file(vmf->vma->vm_file);
+	if (m->hold)
+		m->hold(m, true);
 	release_fault_lock(vmf);
 	/* An error shows again in the fault that comes back. */
 	(void)wait(m, intr);
+	if (m->hold)
+		m->hold(m, false);
 	fput(file);
 	return VM_FAULT_RETRY;
 }
@@ -157,7 +161,7 @@ static vm_fault_t dma_buf_fault_lock(struct vm_fault *vmf,
  * dma_buf_mmap_fault - handle a fault
  * @vmf: the fault, in a VMA that dma_buf_mmap_vma() made a mapping of @m
  * @order: 0 in &vm_operations_struct.fault, else as given to huge_fault
- * @m: the buffer, which the file of the VMA, or else the caller, keeps
+ * @m: the buffer
  *
  * Locks the buffer, waits for what is in the way, asks for the range and puts
  * leaves in.
@@ -182,6 +186,8 @@ vm_fault_t dma_buf_mmap_fault(struct vm_fault *vmf, unsigned int order,
 	/* What mmap() did not map of a private mapping is nowhere. */
 	if (vma_is_cow_mapping(vma))
 		return VM_FAULT_SIGBUS;
+	if (order && !dma_buf_leaf_fits(vma, vmf->address, order))
+		return VM_FAULT_FALLBACK;
 
 	do {
 		ret = dma_buf_fault_lock(vmf, m);

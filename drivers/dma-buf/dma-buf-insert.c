@@ -90,12 +90,9 @@ static vm_fault_t dma_buf_insert_large(struct vm_fault *vmf, unsigned int order,
 	const unsigned long addr = ALIGN_DOWN(vmf->address, nr << PAGE_SHIFT);
 	const unsigned long before = (vmf->address - addr) >> PAGE_SHIFT;
 	const bool write = vmf->flags & FAULT_FLAG_WRITE;
-	struct vm_area_struct *vma = vmf->vma;
 	unsigned long pfn;
 	int err;
 
-	if (addr < vma->vm_start || vma->vm_end - addr < nr << PAGE_SHIFT)
-		return VM_FAULT_FALLBACK;
 	if (pgoff - range->start < before ||
 	    range->start + range->nr_pages - (pgoff - before) < nr)
 		return VM_FAULT_FALLBACK;
@@ -242,7 +239,8 @@ EXPORT_SYMBOL_NS_GPL(dma_buf_mmap_put_range, "DMA_BUF");
  * dma_buf_mmap_insert - put leaves for a fault into the page tables
  * @vmf: the fault, in a VMA that dma_buf_mmap_vma() made a mapping of @m, or one that
  *	is VM_PFNMAP, not COW, and linked in the mapping space
- * @order: 0 in &vm_operations_struct.fault, else as given to huge_fault
+ * @order: 0 in &vm_operations_struct.fault, else as given to huge_fault; a leaf of it
+ *	lies in the VMA
  * @m: the buffer
  * @range: the range that has the page, from dma_buf_mmap_get_range()
  * @prot: access rights, as in &vm_area_struct.vm_page_prot

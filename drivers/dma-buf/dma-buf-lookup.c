@@ -61,7 +61,8 @@ static int dma_buf_get_ref(struct vm_area_struct *vma, unsigned long addr,
 	*ref = (struct dma_buf_ref) { .need = need };
 	if ((vma->vm_flags & need) != need)
 		return -EACCES;
-	if (!vma->vm_ops || !vma->vm_ops->get_dmabuf ||
+	/* What a private mapping shows may be the process's own by now. */
+	if (vma_is_cow_mapping(vma) || !vma->vm_ops || !vma->vm_ops->get_dmabuf ||
 	    !vma->vm_ops->get_dmabuf(vma, addr, ref))
 		return -ENOENT;
 	return 0;

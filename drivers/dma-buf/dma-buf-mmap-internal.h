@@ -20,6 +20,14 @@ static inline unsigned long dma_buf_range_pfn(const struct dma_buf_range *range,
 	return range->pfn + (pgoff - range->start);
 }
 
+/* Whether a leaf of @order around @addr lies in @vma. */
+static inline bool dma_buf_leaf_fits(const struct vm_area_struct *vma,
+				     unsigned long addr, unsigned int order)
+{
+	addr = ALIGN_DOWN(addr, PAGE_SIZE << order);
+	return addr >= vma->vm_start && vma->vm_end - addr >= PAGE_SIZE << order;
+}
+
 unsigned long dma_buf_range_run(const struct dma_buf_range *range,
 				pgoff_t pgoff, unsigned long max);
 int dma_buf_leaf_prot(const struct dma_buf_range *range, pgoff_t first,

@@ -181,6 +181,8 @@ struct dma_buf_mmap_ops {
  * @caching: what &vm_area_struct.vm_page_prot shows to those who look there for
  *	the kind of memory, as KVM on arm64 does; leaves have what get_range says
  * @decrypted: likewise for memory encryption
+ * @hold: takes a reference, or gives it back, for a fault that drops its locks; NULL
+ *	where the file of the VMA keeps the buffer
  * @mapped: there may be leaves; protected by @resv
  *
  * One object, where the buffer lives, for all ways to map it: through the dma-buf,
@@ -199,6 +201,7 @@ struct dma_buf_mmap {
 	enum dma_buf_caching caching;
 	bool decrypted;
 	bool mapped;
+	void (*hold)(struct dma_buf_mmap *m, bool hold);
 };
 
 /**
@@ -272,12 +275,18 @@ unsigned long dma_buf_mmap_align_area(struct dma_buf_mmap *m, struct file *file,
 				      pgoff_t pgoff, unsigned long flags);
 #ifdef CONFIG_MMU
 void dma_buf_mmap_zap(struct dma_buf_mmap *m);
-#else
-static inline void dma_buf_mmap_zap(struct dma_buf_mmap *m) { }
-#endif
-pgprot_t dma_buf_range_prot(const struct dma_buf_range *range, pgprot_t prot);
 bool dma_buf_vm_get_dmabuf(struct vm_area_struct *vma, unsigned long addr,
 			   struct dma_buf_ref *ref);
+#else
+static inline void dma_buf_mmap_zap(struct dma_buf_mmap *m) { }
+static inline bool dma_buf_vm_get_dmabuf(struct vm_area_struct *vma,
+					 unsigned long addr,
+					 struct dma_buf_ref *ref)
+{
+	return false;
+}
+#endif
+pgprot_t dma_buf_range_prot(const struct dma_buf_range *range, pgprot_t prot);
 
 /* From an address to the buffer behind it */
 struct dma_buf *dma_buf_get_from_address(struct mm_struct *mm,

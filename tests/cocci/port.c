@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-// Ported, with vm_ops of which one handler is shared
+// Ported, but the mmap op did more, and so stays
 #include <linux/dma-buf.h>
 
 static vm_fault_t a_fault(struct vm_fault *vmf)

@@ -50,12 +50,21 @@ int drm_gem_mmap_imported(struct drm_gem_object *obj,
 			    drm_vma_node_start(&obj->vma_node));
 }
 
+static void drm_gem_mmap_hold(struct dma_buf_mmap *m, bool hold)
+{
+	if (hold)
+		drm_gem_object_get(m->priv);
+	else
+		drm_gem_object_put(m->priv);
+}
+
 /* Take up what a driver may have set since the object was made. */
 struct dma_buf_mmap *drm_gem_mmap_prepare(struct drm_gem_object *obj)
 {
 	struct dma_buf_mmap *m = &obj->mmap;
 
 	m->priv = obj;
+	m->hold = drm_gem_mmap_hold;
 	m->resv = obj->resv;
 	m->mapping = obj->dev->anon_inode->i_mapping;
 	m->offset = drm_vma_node_start(&obj->vma_node);
@@ -83,7 +92,8 @@ int drm_gem_mmap_export(struct drm_gem_object *obj,
 	int ret;
 
 	if (obj->mmap.ops) {
-		ret = drm_gem_create_mmap_offset(obj);
+		ret = drm_vma_node_size(&obj->vma_node) ? 0 :
+		      drm_gem_create_mmap_offset(obj);
 		if (ret)
 			return ret;
 		exp_info->shared_mmap = drm_gem_mmap_prepare(obj);
@@ -109,14 +119,8 @@ EXPORT_SYMBOL_GPL(drm_gem_mmap_export);
 vm_fault_t drm_gem_mmap_huge_fault(struct vm_fault *vmf, unsigned int order)
 {
 	struct drm_gem_object *obj = vmf->vma->vm_private_data;
-	vm_fault_t ret;
 
-	/* The fault may drop its lock, and with it the VMA's reference. */
-	drm_gem_object_get(obj);
-	ret = dma_buf_mmap_fault(vmf, order, &obj->mmap);
-	drm_gem_object_put(obj);
-
-	return ret;
+	return dma_buf_mmap_fault(vmf, order, &obj->mmap);
 }
 EXPORT_SYMBOL_GPL(drm_gem_mmap_huge_fault);
 
@@ -289,12 +293,12 @@ bool drm_gem_vm_get_dmabuf(struct vm_area_struct *vma, unsigned long addr,
 {
 	struct drm_gem_object *obj = vma->vm_private_data;
 
-	if (dma_buf_vm_get_dmabuf(vma, addr, ref))
-		return true;
-
-	drm_gem_object_get(obj);
-	ref->ops = &drm_gem_ref_ops;
-	ref->priv = obj;
+	if (!dma_buf_vm_get_dmabuf(vma, addr, ref)) {
+		drm_gem_object_get(obj);
+		ref->ops = &drm_gem_ref_ops;
+		ref->priv = obj;
+	}
+	/* The offset may have been made after the export. */
 	ref->pgoff = linear_page_index(vma, addr) -
 		     drm_vma_node_start(&obj->vma_node);
 	return true;

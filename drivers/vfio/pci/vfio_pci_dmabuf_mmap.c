@@ -87,7 +87,11 @@ static const struct dma_buf_mmap_ops vfio_pci_bars_mmap_ops = {
 static vm_fault_t vfio_pci_mmap_huge_fault(struct vm_fault *vmf, unsigned int order)
 {
 	struct vfio_pci_core_device *vdev = vmf->vma->vm_private_data;
+	const unsigned long addr = ALIGN_DOWN(vmf->address, PAGE_SIZE << order);
 
+	/* A BAR is at a multiple of its size, and so is its region. */
+	if (order && !IS_ALIGNED(linear_page_index(vmf->vma, addr), 1UL << order))
+		return VM_FAULT_FALLBACK;
 	return dma_buf_mmap_fault(vmf, order, &vdev->bars);
 }
 

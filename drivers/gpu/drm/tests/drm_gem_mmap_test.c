@@ -28,6 +28,7 @@ struct gem_mmap_obj {
 	struct drm_gem_object base;
 	struct page *pages[NR_PAGES];
 	int err;	/* what get_range returns */
+	unsigned int gets;	/* how often get_range was called */
 };
 
 struct gem_mmap_test {
@@ -41,6 +42,7 @@ static int gem_mmap_get_range(void *priv, pgoff_t pgoff, bool populate,
 {
 	struct gem_mmap_obj *obj = container_of(priv, struct gem_mmap_obj, base);
 
+	obj->gets++;
 	if (obj->err)
 		return obj->err;
 
@@ -113,13 +115,30 @@ static const struct file_operations gem_mmap_fops = {
 	.mmap = gem_mmap_fop_mmap,
 };
 
+static struct gem_mmap_obj *gem_mmap_make(struct kunit *test,
+					  struct drm_device *drm)
+{
+	struct gem_mmap_obj *obj = kzalloc_obj(*obj);
+	unsigned int i;
+	u64 *first;
+
+	KUNIT_ASSERT_NOT_NULL(test, obj);
+	obj->base.funcs = &gem_mmap_funcs;
+	obj->base.mmap.ops = &gem_mmap_ops;
+	drm_gem_private_object_init(drm, &obj->base, NR_PAGES * PAGE_SIZE);
+	for (i = 0; i < NR_PAGES; i++) {
+		obj->pages[i] = alloc_page(GFP_KERNEL | __GFP_ZERO | __GFP_NOFAIL);
+		first = page_address(obj->pages[i]);
+		*first = i + 1;
+	}
+	return obj;
+}
+
 static int gem_mmap_init(struct kunit *test)
 {
 	struct gem_mmap_test *t;
 	struct drm_device *drm;
 	struct device *dev;
-	unsigned int i;
-	u64 *first;
 
 	t = kunit_kzalloc(test, sizeof(*t), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, t);
@@ -131,16 +150,7 @@ static int gem_mmap_init(struct kunit *test)
 						  DRIVER_GEM);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, drm);
 
-	t->obj = kzalloc_obj(*t->obj);
-	KUNIT_ASSERT_NOT_NULL(test, t->obj);
-	t->obj->base.funcs = &gem_mmap_funcs;
-	t->obj->base.mmap.ops = &gem_mmap_ops;
-	drm_gem_private_object_init(drm, &t->obj->base, NR_PAGES * PAGE_SIZE);
-	for (i = 0; i < NR_PAGES; i++) {
-		t->obj->pages[i] = alloc_page(GFP_KERNEL | __GFP_ZERO | __GFP_NOFAIL);
-		first = page_address(t->obj->pages[i]);
-		*first = i + 1;
-	}
+	t->obj = gem_mmap_make(test, drm);
 	test->priv = t;
 
 	t->file = anon_inode_getfile("[gem-mmap]", &gem_mmap_fops, t, O_RDWR);
@@ -340,6 +350,57 @@ static void gem_mmap_one_object(struct kunit *test)
 	vm_munmap(addr, NR_PAGES * PAGE_SIZE);
 }
 
+static void gem_mmap_touch_all(struct kunit *test, unsigned long addr)
+{
+	unsigned int i;
+	u64 val = 0;
+
+	for (i = 0; i < NR_PAGES; i++) {
+		KUNIT_EXPECT_EQ(test, 0, copy_from_user(&val, (void __user *)addr +
+							i * PAGE_SIZE,
+							sizeof(val)));
+		KUNIT_EXPECT_EQ(test, val, i + 1);
+	}
+}
+
+/* A zap takes the leaves of its object, and none of the neighbours in the mapping space. */
+static void gem_mmap_neighbours(struct kunit *test)
+{
+	struct gem_mmap_test *t = test->priv;
+	struct gem_mmap_obj *obj[2] = { t->obj };
+	unsigned int gets[2], i;
+	unsigned long addr[2];
+
+	obj[1] = gem_mmap_make(test, t->obj->base.dev);
+	for (i = 0; i < 2; i++) {
+		/* Whose object the file maps */
+		t->obj = obj[i];
+		KUNIT_EXPECT_EQ(test, 0, drm_gem_create_mmap_offset(&obj[i]->base));
+		addr[i] = gem_mmap_map(t, 0, NR_PAGES, MAP_SHARED);
+		KUNIT_EXPECT_FALSE(test, IS_ERR_VALUE(addr[i]));
+		gem_mmap_touch_all(test, addr[i]);
+	}
+	t->obj = obj[0];
+	KUNIT_EXPECT_EQ(test, drm_vma_node_start(&obj[1]->base.vma_node),
+			drm_vma_node_start(&obj[0]->base.vma_node) + NR_PAGES);
+
+	for (i = 0; i < 2; i++) {
+		gets[0] = obj[0]->gets;
+		gets[1] = obj[1]->gets;
+		dma_resv_lock(obj[i]->base.resv, NULL);
+		dma_buf_mmap_zap(&obj[i]->base.mmap);
+		dma_resv_unlock(obj[i]->base.resv);
+		gem_mmap_touch_all(test, addr[!i]);
+		KUNIT_EXPECT_EQ(test, gets[!i], obj[!i]->gets);
+		gem_mmap_touch_all(test, addr[i]);
+		KUNIT_EXPECT_LT(test, gets[i], obj[i]->gets);
+	}
+
+	vm_munmap(addr[0], NR_PAGES * PAGE_SIZE);
+	vm_munmap(addr[1], NR_PAGES * PAGE_SIZE);
+	drm_gem_object_put(&obj[1]->base);
+}
+
 static struct kunit_case gem_mmap_cases[] = {
 	KUNIT_CASE_PARAM(gem_mmap_pages, gem_mmap_ways_gen_params),
 	KUNIT_CASE_PARAM(gem_mmap_refuses, gem_mmap_rules_gen_params),
@@ -347,6 +408,7 @@ static struct kunit_case gem_mmap_cases[] = {
 	KUNIT_CASE(gem_mmap_prime_offset),
 	KUNIT_CASE(gem_mmap_purged),
 	KUNIT_CASE(gem_mmap_one_object),
+	KUNIT_CASE(gem_mmap_neighbours),
 	{}
 };
 

@@ -23,7 +23,7 @@
  * PTEs that are there already stay as they are.  The VMA is VM_PFNMAP and not a
  * COW mapping.
  *
- * Context: Process context, mmap_lock held.  May allocate with %GFP_KERNEL.
+ * Context: Process context, mmap_lock or VMA lock held.  May allocate with %GFP_KERNEL.
  * Return: %VM_FAULT_NOPAGE, also if a large leaf turned out to be there;
  * %VM_FAULT_OOM; %VM_FAULT_SIGBUS if the CPU must not map the pfns that way.
  */
@@ -49,7 +49,9 @@ vm_fault_t vmf_insert_pfns_prot(struct vm_fault *vmf, unsigned long addr,
 		       !pfn_modify_allowed(pfn + nr - 1, prot)))
 		return VM_FAULT_SIGBUS;
 
-	if (pte_alloc(mm, vmf->pmd))
+	if (vmf->prealloc_pte)
+		pmd_install(mm, vmf->pmd, &vmf->prealloc_pte);
+	else if (pte_alloc(mm, vmf->pmd))
 		return VM_FAULT_OOM;
 
 	start = pte_offset_map_lock(mm, vmf->pmd, addr, &ptl);
@@ -83,6 +85,24 @@ vm_fault_t vmf_insert_pfns_prot(struct vm_fault *vmf, unsigned long addr,
 }
 EXPORT_SYMBOL_GPL(vmf_insert_pfns_prot);
 
+/**
+ * pfnmap_map_pages - &vm_operations_struct.map_pages for pfns
+ * @vmf: the fault
+ * @start: first page offset
+ * @end: last page offset
+ *
+ * Maps nothing: the fault handler, which may sleep, maps what is around too.  For those
+ * that can do with the VMA lock, which mm takes this op for.
+ *
+ * Context: RCU read-side critical section.
+ * Return: %0.
+ */
+vm_fault_t pfnmap_map_pages(struct vm_fault *vmf, pgoff_t start, pgoff_t end)
+{
+	return 0;
+}
+EXPORT_SYMBOL_GPL(pfnmap_map_pages);
+
 /* Pages that a fault maps where little else in the page table is mapped. */
 #define PFNMAP_WINDOW		8UL
 #define PFNMAP_PROBE		(8 * PFNMAP_WINDOW)
@@ -115,7 +135,7 @@ static unsigned int pfnmap_probe(pmd_t *pmd, unsigned long addr)
  * it: the more faults a page table saw, in whatever order, the more of it is mapped.
  * VM_RAND_READ and VM_SEQ_READ are followed.
  *
- * Context: Process context, mmap_lock held.
+ * Context: Process context, mmap_lock or VMA lock held.
  */
 void vmf_pfn_window(struct vm_fault *vmf, unsigned long *start,
 		    unsigned long *end)

@@ -132,6 +132,7 @@ static const struct vm_operations_struct dma_buf_vm_ops = {
 #ifdef CONFIG_ARCH_SUPPORTS_HUGE_PFNMAP
 	.huge_fault = dma_buf_vm_huge_fault,
 #endif
+	.map_pages = pfnmap_map_pages,
 	.mprotect = pfnmap_mprotect,
 	.access = dma_buf_vm_access,
 	.may_populate = dma_buf_vm_may_populate,

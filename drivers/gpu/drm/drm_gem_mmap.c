@@ -189,6 +189,7 @@ const struct vm_operations_struct drm_gem_mmap_vm_ops = {
 #ifdef CONFIG_ARCH_SUPPORTS_HUGE_PFNMAP
 	.huge_fault = drm_gem_mmap_huge_fault,
 #endif
+	.map_pages = pfnmap_map_pages,
 	.mprotect = pfnmap_mprotect,
 	.access = drm_gem_mmap_access,
 	.may_populate = drm_gem_mmap_may_populate,

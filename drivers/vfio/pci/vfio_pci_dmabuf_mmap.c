@@ -142,6 +142,7 @@ const struct vm_operations_struct vfio_pci_mmap_ops = {
 #ifdef CONFIG_ARCH_SUPPORTS_HUGE_PFNMAP
 	.huge_fault = vfio_pci_mmap_huge_fault,
 #endif
+	.map_pages = pfnmap_map_pages,
 	.mprotect = pfnmap_mprotect,
 	.access = vfio_pci_mmap_access,
 	.may_populate = vfio_pci_mmap_may_populate,

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # Thin: each target calls one script. Start with: make help
 .DEFAULT_GOAL := help
-.PHONY: help run shell check mutants bench regress image kunit lint ports docs apply series bisect compile-test deb \
+.PHONY: help run shell check mutants bench regress compat image kunit lint ports docs apply series bisect compile-test deb \
 	igt-dropin clean distclean-cache setup
 
 CONFIG ?= perf
@@ -31,6 +31,9 @@ bench: setup ## guest instructions of mapping, touching, zapping: stock and patc
 
 regress: setup ## the kernel's own tests and IGT's, stock and patched side by side; GROUP="kunit igt-qxl" for some; RESUME=1: what has no result yet
 	$(S)regress $(GROUP)
+
+compat: setup ## what user space can do with mappings of each exporter, stock and patched: every difference is a failure or has a reason; QUICK=1 only patched; UPDATE=1: what stock is
+	$(S)compat
 
 kunit: setup ## only the KUnit suites, on UML
 	$(S)kunit uml

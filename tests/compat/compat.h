@@ -84,6 +84,7 @@ enum op_flags {
 	OP_MAPS = 1 << 0,	/* it is about making a mapping: not of an inherited one */
 	OP_BRIEF = 1 << 1,	/* worth doing by every way to an exporter's own buffer */
 	OP_IMPORT = 1 << 2 | OP_BRIEF,	/* ... and to an imported one */
+	OP_TOUCH = 1 << 3 | OP_IMPORT,	/* without it the others need not be tried */
 };
 
 struct op {

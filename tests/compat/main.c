@@ -22,11 +22,11 @@
  * OPERATION KEY=VALUE..." each, of those whose first three words match the shell PATTERN.
  * "begin EXPORTER WAY OPERATION" goes before; if the kernel dies of it, --after leaves
  * out all up to there.  --brief leaves out what is like other operations.  An operation
- * that takes more than ten seconds "hangs"; one that did so before gets three.
+ * that takes more than ten seconds "hangs"; one that did so before gets two.
  */
 
 #define LIMIT 10
-#define LIMIT_AGAIN 3
+#define LIMIT_AGAIN 2
 /* In steps, so that a host that stood still meanwhile does not count */
 #define STEPS 10
 
@@ -203,10 +203,10 @@ static bool print(const struct exporter *e, const struct way *w, const struct op
 
 static void print_way(const struct exporter *e, const struct way *w)
 {
-	unsigned int need = w->flags & WAY_IMPORT ? OP_IMPORT : 0;
-
-	if (brief || e->flags & EXPORTER_BRIEF || w->flags & WAY_BRIEF)
-		need |= OP_BRIEF;
+	static const unsigned int needs[] = { 0, OP_BRIEF, OP_IMPORT, OP_TOUCH };
+	size_t level = w->flags & WAY_IMPORT ? 2 : e->flags & EXPORTER_BRIEF ||
+		       w->flags & WAY_BRIEF ? 1 : 0;
+	unsigned int need = needs[level + brief];
 
 	if (!print(e, w, NULL))
 		return;

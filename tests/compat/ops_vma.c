@@ -231,7 +231,7 @@ static void op_remove_page(struct target *t, int arg)
 }
 
 const struct op vma_ops[] = {
-	{ "touch", OP_IMPORT, op_touch, 0, NULL },
+	{ "touch", OP_TOUCH, op_touch, 0, NULL },
 	{ "touch-write-backward", OP_BRIEF, op_touch_write, 1, NULL },
 	{ "touch-write-sparse", 0, op_touch_write, 4, NULL },
 	{ "mprotect-none", 0, op_mprotect, PROT_NONE, NULL },

@@ -126,6 +126,8 @@ struct kind {
 extern const struct kind kinds[];
 extern const size_t kind_count;
 void buffer_destroy(struct buffer *b);
+/* About, where pages come from all over memory: how they lie shows in the figure */
+void kind_figure(const struct kind *k, const char *name, double value);
 /* SMALL_LENGTH of it: where the kernel likes, or at @at */
 char *buffer_map(const struct buffer *b, char *at);
 int make_udmabuf(size_t length, unsigned int memfd_flags);
@@ -147,7 +149,8 @@ struct bench {
 };
 
 /* The last of each has no name */
-extern const struct bench fault_benches[], whole_benches[], zap_benches[], scale_benches[], cpu_benches[];
+extern const struct bench fault_benches[], whole_benches[], zap_benches[], scale_benches[],
+	cpu_benches[];
 extern const struct measure fault_measures[], whole_measures[], life_measures[],
 	cpu_measures[];
 

@@ -37,7 +37,7 @@ static void *walk_part(void *data)
 struct events {
 	int faults;	/* page faults, whatever became of them */
 	int put_off;	/* dma-buf faults that waited, to be handled again */
-	int locked;	/* taken the mmap lock: for lack of a way with that of the VMA, or to try again */
+	int locked;	/* taken the mmap lock: that of the VMA did not do, or to try again */
 	int contention;	/* waited for any lock */
 	int handled;	/* dma-buf faults */
 };

@@ -12,6 +12,12 @@
 /* What the ways of making a dma-buf are compared at: little to allocate */
 #define EXPORT_LENGTH (16 * SZ_4K)
 
+/*
+ * Taken before what has a page at a time is made: the first pages are what boot left here
+ * and there, which differs, those after them a large block's, in order
+ */
+#define SCATTERED (28 * SZ_1M)
+
 struct vfio_dev small = { .fd = -1, .iommufd = -1 }, big = { .fd = -1, .iommufd = -1 };
 
 void bars_require(void)
@@ -86,6 +92,20 @@ static uint64_t dmabuf_export_close(const struct kind *k)
 	return close_since(start, __vfio_export(&small, &range, 1, O_RDWR | O_CLOEXEC));
 }
 
+/* In runs of 64 KiB of which each is before the other: none is a large leaf by chance */
+static int memfd_with_pages(size_t length, unsigned int flags)
+{
+	const size_t run = flags & MFD_HUGETLB ? SZ_2M : 16 * SZ_4K;
+	const int fd = memfd_create("bench", MFD_ALLOW_SEALING | MFD_CLOEXEC | flags);
+
+	igt_assert_fd(fd);
+	igt_assert_eq(ftruncate(fd, length), 0);
+	for (size_t end = length; end; end -= run)
+		igt_assert_eq(fallocate(fd, 0, end - run, run), 0);
+	igt_assert_eq(fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK), 0);
+	return fd;
+}
+
 /* GEM objects */
 
 static int drm_device(const char *driver)
@@ -134,8 +154,11 @@ static void dumb_create(const struct kind *k, struct buffer *b, size_t length)
 /* GEM's shared memory has pages as long as a mapping is there */
 static void shmem_create(const struct kind *k, struct buffer *b, size_t length)
 {
+	const int scattered = memfd_with_pages(SCATTERED, 0);
+
 	dumb_create(k, b, length);
 	b->kept = dbm_mmap(b->fd, SZ_4K, RW, b->offset);
+	close(scattered);
 }
 
 static void shmem_dmabuf_create(const struct kind *k, struct buffer *b, size_t length)
@@ -217,17 +240,6 @@ static int udmabuf_device(void)
 	return dev;
 }
 
-static int memfd_with_pages(size_t length, unsigned int flags)
-{
-	const int fd = memfd_create("bench", MFD_ALLOW_SEALING | MFD_CLOEXEC | flags);
-
-	igt_assert_fd(fd);
-	igt_assert_eq(ftruncate(fd, length), 0);
-	igt_assert_eq(fallocate(fd, 0, 0, length), 0);
-	igt_assert_eq(fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK), 0);
-	return fd;
-}
-
 int make_udmabuf(size_t length, unsigned int memfd_flags)
 {
 	struct udmabuf_create create = { .flags = UDMABUF_FLAGS_CLOEXEC, .size = length };
@@ -244,8 +256,11 @@ int make_udmabuf(size_t length, unsigned int memfd_flags)
 
 static void udmabuf_create(const struct kind *k, struct buffer *b, size_t length)
 {
+	const int scattered = memfd_with_pages(SCATTERED, 0);
+
 	(void)k;
 	*b = (struct buffer) { .fd = make_udmabuf(length, 0), .drm = -1 };
+	close(scattered);
 }
 
 static uint64_t udmabuf_export_close(const struct kind *k)
@@ -278,8 +293,11 @@ int make_memfd(size_t length)
 
 static void memfd_kind_create(const struct kind *k, struct buffer *b, size_t length)
 {
+	const int scattered = memfd_with_pages(SCATTERED, 0);
+
 	(void)k;
 	*b = (struct buffer) { .fd = make_memfd(length), .drm = -1 };
+	close(scattered);
 }
 
 void buffer_destroy(struct buffer *b)
@@ -292,6 +310,14 @@ void buffer_destroy(struct buffer *b)
 		return;
 	drm_close_handle(b->drm, b->handle);
 	close(b->drm);
+}
+
+void kind_figure(const struct kind *k, const char *name, double value)
+{
+	if (k->large)
+		figure(name, value);
+	else
+		figure_about(name, value);
 }
 
 char *buffer_map(const struct buffer *b, char *at)

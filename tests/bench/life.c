@@ -67,7 +67,7 @@ static void protected(const struct kind *k, size_t shift, const char *name)
 			*word = 0;
 		took(&r, start);
 	}
-	figure(name, (double)r.least / PAGES);
+	kind_figure(k, name, (double)r.least / PAGES);
 	dbm_munmap(p, SMALL_LENGTH);
 	unmap_odd(odd);
 	buffer_destroy(&b);
@@ -80,7 +80,7 @@ static void export_close(const struct kind *k, size_t shift, const char *name)
 	(void)shift;
 	while (more(&r))
 		took_ticks(&r, k->export_close(k));
-	figure(name, r.least);
+	kind_figure(k, name, r.least);
 }
 
 static bool can_export(const struct kind *k)

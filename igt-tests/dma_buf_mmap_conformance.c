@@ -30,7 +30,7 @@
  * Description: Private mappings are refused, or private: of memory that stays
  *
  * SUBTEST: populate
- * Description: What stays is mapped by mmap(), MAP_POPULATE, mlock(), MADV_POPULATE: no fault follows
+ * Description: After MAP_POPULATE, mlock() or MADV_POPULATE of what stays no fault follows
  *
  * SUBTEST: readonly-fd
  * Description: A read-only fd can be mapped, for reading only

@@ -155,7 +155,7 @@ static void hint(void)
 		igt_assert(all_of_it != MAP_FAILED);
 		dbm_munmap(at, hole);
 		p = mmap(at, hole, RW, MAP_SHARED, fds[i], i ? 0 : dev.bar);
-		igt_assert_f(p == at, "a hint of %p gave %p\n", at, p);
+		igt_assert_f(p == at, "%p was asked for, and %p given\n", at, p);
 		dbm_check(p, hole, 0);
 		dbm_munmap(all_of_it, all);
 	}

@@ -70,7 +70,7 @@ static void private(const struct source *s)
 	char *p = mmap(NULL, SIZE, RW, MAP_PRIVATE, b.fd, 0);
 
 	if (p != MAP_FAILED) {
-		igt_assert_f(s->flags & SOURCE_EAGER, "what may go is mapped private\n");
+		igt_assert_f(s->flags & SOURCE_EAGER, "what may go is mapped all the same\n");
 		memset(p, 0x55, SIZE);
 		dbm_munmap(p, SIZE);
 		p = dbm_mmap(b.fd, SIZE, PROT_READ, 0);

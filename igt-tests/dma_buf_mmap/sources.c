@@ -239,7 +239,8 @@ static void bar_set_away(struct source_buffer *b, bool away)
 #define UC (PTDUMP_UC_MINUS | PTDUMP_UC)
 
 #define MOCK(n, f, c, order) \
-	{ .name = n, .flags = SOURCE_READONLY | SOURCE_AWAY | SOURCE_MOVES | (f), .caching = c, .arg = order, \
+	{ .name = n, .flags = SOURCE_READONLY | SOURCE_AWAY | SOURCE_MOVES | (f), .caching = c, \
+	  .arg = order, \
 	  .require = mock_source_require, .create = mock_source_create, \
 	  .set_away = mock_source_set_away }
 #define DUMB(n, f, driver, c) \
@@ -262,7 +263,8 @@ struct source sources[] = {
 	DUMB("bochs", 0, "bochs-drm", PTDUMP_WB),
 	DUMB("virtio-gpu", 0, "virtio_gpu", PTDUMP_WB),
 	DUMB("qxl", SOURCE_MOVES, "qxl", PTDUMP_WB),
-	{ .name = "qxl-vram", .flags = GEM | SOURCE_LARGE | SOURCE_MOVES, .caching = PTDUMP_WC | PTDUMP_UC_MINUS,
+	{ .name = "qxl-vram", .flags = GEM | SOURCE_LARGE | SOURCE_MOVES,
+	  .caching = PTDUMP_WC | PTDUMP_UC_MINUS,
 	  .device = "qxl", .require = drm_source_require, .create = qxl_vram_create,
 	  .destroy = drm_source_destroy },
 	UDMABUF("udmabuf", 0, 0),

@@ -105,22 +105,24 @@ EXPORT_SYMBOL_GPL(pfnmap_map_pages);
 
 /* Pages that a fault maps where little else in the page table is mapped. */
 #define PFNMAP_WINDOW		8UL
-#define PFNMAP_PROBE		(8 * PFNMAP_WINDOW)
+/* One of nine windows is looked at, so that no stride of a power of two misses all. */
+#define PFNMAP_PROBE		(9 * PFNMAP_WINDOW)
 
 /*
- * How many of the entries that are looked at, one of eight windows, are there.  A zap may
- * take them away meanwhile: it is but a guess.
+ * How many of the entries that are looked at are there; the VMA's first is one of them, for
+ * those who begin with it.  A zap may take them away meanwhile: it is but a guess.
  */
-static unsigned int pfnmap_probe(pmd_t *pmd, unsigned long addr)
+static unsigned int pfnmap_probe(struct vm_fault *vmf, unsigned long table)
 {
-	pte_t *table = pte_offset_map(pmd, addr & PMD_MASK);
+	const unsigned long first = max(table, vmf->vma->vm_start);
+	pte_t *pte = pte_offset_map(vmf->pmd, first);
 	unsigned int count = 0, i;
 
-	if (!table)
+	if (!pte)
 		return 0;
-	for (i = 0; i < PTRS_PER_PTE; i += PFNMAP_PROBE)
-		count += !pte_none(ptep_get(table + i));
-	pte_unmap(table);
+	for (i = 0; i < PTRS_PER_PTE - pte_index(first); i += PFNMAP_PROBE)
+		count += !pte_none(ptep_get(pte + i));
+	pte_unmap(pte);
 	return count;
 }
 
@@ -149,10 +151,10 @@ void vmf_pfn_window(struct vm_fault *vmf, unsigned long *start,
 	} else if (vma->vm_flags & VM_SEQ_READ) {
 		size = PTRS_PER_PTE;
 	} else if (!pmd_none(READ_ONCE(*vmf->pmd))) {
-		unsigned int count = pfnmap_probe(vmf->pmd, table);
+		unsigned int count = pfnmap_probe(vmf, table);
 
 		if (count)
-			size = count > 1 ? PTRS_PER_PTE : 2 * PFNMAP_PROBE;
+			size = count > 1 ? PTRS_PER_PTE : 16 * PFNMAP_WINDOW;
 	}
 
 	size <<= PAGE_SHIFT;

@@ -285,7 +285,9 @@ static void st_lying_exporter(struct kunit *test)
 		dma_resv_unlock(t->dmabuf->resv);
 		KUNIT_ASSERT_EQ(test, -EFAULT, err);
 		KUNIT_EXPECT_EQ(test, 0, st_read(t->addr + 5 * PAGE_SIZE));
-		KUNIT_EXPECT_GT(test, KUNIT_SUPPRESSED_WARNING_COUNT(), 0);
+		/* Where bug.h has no flags, a warning comes once for all cases. */
+		if (!IS_ENABLED(CONFIG_UML))
+			KUNIT_EXPECT_GT(test, KUNIT_SUPPRESSED_WARNING_COUNT(), 0);
 	}
 	KUNIT_EXPECT_EQ(test, t->exp->gets, t->exp->puts);
 	t->exp->lie = NULL;
@@ -332,6 +334,9 @@ static void st_unlinked(struct kunit *test)
 static void st_signal_pending(struct kunit *test)
 {
 	struct st_test *t = test->priv;
+
+	if (IS_ENABLED(CONFIG_UML))
+		kunit_skip(test, "copies of UML take faults of user space");
 
 	dma_buf_st_map_all(test);
 	t->exp->err = -EAGAIN;
@@ -436,8 +441,12 @@ static void st_lookup(struct kunit *test)
 
 	dma_buf_st_map_all(test);
 	end = t->addr + t->len;
-	anon = vm_mmap(NULL, 0, PAGE_SIZE, PROT_READ, MAP_PRIVATE, 0);
+	/* No neighbour of the buffer: a span into both would lack rights first. */
+	anon = vm_mmap(NULL, 0, 3 * PAGE_SIZE, PROT_READ, MAP_PRIVATE, 0);
 	KUNIT_ASSERT_FALSE(test, IS_ERR_VALUE(anon));
+	KUNIT_ASSERT_EQ(test, 0, vm_munmap(anon, PAGE_SIZE));
+	anon += PAGE_SIZE;
+	KUNIT_ASSERT_EQ(test, 0, vm_munmap(anon + PAGE_SIZE, PAGE_SIZE));
 
 	found = dma_buf_get_from_address(current->mm, t->addr + 17, t->len - 17,
 					 VM_WRITE, &offset);

@@ -247,7 +247,8 @@ static unsigned long ttm_mmap_leaf_size(struct kunit *test, unsigned long addr)
 	mmap_read_lock(current->mm);
 	args.vma = vma_lookup(current->mm, addr);
 	KUNIT_EXPECT_EQ(test, 0, follow_pfnmap_start(&args));
-	KUNIT_EXPECT_TRUE(test, args.special);
+	KUNIT_EXPECT_EQ(test, args.special,
+			IS_ENABLED(CONFIG_ARCH_HAS_PTE_SPECIAL));
 	size = ~args.addr_mask + 1;
 	follow_pfnmap_end(&args);
 	mmap_read_unlock(current->mm);

@@ -431,6 +431,20 @@ static void st_populate(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, moves, gets != t->exp->gets);
 }
 
+/* Populating gives up where the exporter does, rather than try again for ever. */
+static void st_populate_late(struct kunit *test)
+{
+	struct st_test *t = test->priv;
+
+	dma_buf_st_export(test, NR_PAGES * PAGE_SIZE, O_RDWR);
+	t->exp->err = -EAGAIN;
+	t->exp->wait_err = -ETIME;
+	t->addr = st_mmap(t, 0, NR_PAGES, PROT_READ, MAP_SHARED | MAP_POPULATE);
+	KUNIT_EXPECT_FALSE(test, IS_ERR_VALUE(t->addr));
+	/* Once without the locks of the fault, once with them. */
+	KUNIT_EXPECT_EQ(test, 2, t->exp->waits);
+}
+
 /* An address leads to the buffer if all of the span is in one piece of it. */
 static void st_lookup(struct kunit *test)
 {
@@ -484,6 +498,7 @@ static struct kunit_case st_cases[] = {
 	KUNIT_CASE(st_eager),
 	KUNIT_CASE_PARAM(st_gup, st_gup_cases_gen_params),
 	KUNIT_CASE_PARAM(st_populate, st_fence_cases_gen_params),
+	KUNIT_CASE(st_populate_late),
 	KUNIT_CASE(st_lookup),
 	{}
 };

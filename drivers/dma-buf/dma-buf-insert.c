@@ -270,10 +270,12 @@ vm_fault_t dma_buf_mmap_insert(struct vm_fault *vmf, unsigned int order,
 	dma_resv_assert_held(m->resv);
 
 	m->mapped = true;
+	/* Ordinary pages are counted in who maps them, each. */
+	if (vmf->vma->vm_flags & VM_MIXEDMAP)
+		return order ? VM_FAULT_FALLBACK :
+			       dma_buf_insert_page(vmf, pgoff, range);
 	if (order)
 		return dma_buf_insert_large(vmf, order, pgoff, range, prot);
-	if (vmf->vma->vm_flags & VM_MIXEDMAP)
-		return dma_buf_insert_page(vmf, pgoff, range);
 
 	if (forward)
 		end = min3(end, pmd_addr_end(addr, end), vmf->vma->vm_end);

@@ -181,8 +181,50 @@ static void st_wrong_caching(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, MARK(0), st_read(t->addr));
 }
 
+/* Ordinary pages are counted in who maps them: no large leaf, though one would fit. */
+static void st_ordinary_pages(struct kunit *test)
+{
+	const unsigned long nr = PMD_SIZE / PAGE_SIZE;
+	struct st_test *t = test->priv;
+	struct st_exporter *exp = t->exp;
+	struct page *page = NULL;
+	unsigned long i, before;
+	u64 *first;
+
+	exp->large_order = PMD_SHIFT - PAGE_SHIFT;
+	exp->large = alloc_pages(GFP_KERNEL | __GFP_COMP, exp->large_order);
+	KUNIT_ASSERT_NOT_NULL(test, exp->large);
+	exp->list = kvmalloc_objs(*exp->list, nr);
+	KUNIT_ASSERT_NOT_NULL(test, exp->list);
+	for (i = 0; i < nr; i++) {
+		exp->list[i] = exp->large + i;
+		first = page_address(exp->list[i]);
+		*first = MARK(i);
+	}
+	exp->flags = DMA_BUF_MMAP_EAGER | DMA_BUF_MMAP_PAGES;
+	dma_buf_st_export(test, PMD_SIZE, O_RDWR);
+	t->addr = st_mmap(t, 0, nr, PROT_READ | PROT_WRITE, MAP_SHARED);
+	KUNIT_ASSERT_FALSE(test, IS_ERR_VALUE(t->addr));
+
+	/* What mm is set to try for all; not known where there are none. */
+	do_madvise(current->mm, t->addr, PMD_SIZE, MADV_HUGEPAGE);
+	KUNIT_ASSERT_EQ(test, 0, do_madvise(current->mm, t->addr, PMD_SIZE,
+					    MADV_DONTNEED));
+	before = get_mm_counter_sum(current->mm, MM_FILEPAGES);
+	KUNIT_EXPECT_EQ(test, MARK(3), st_read(t->addr + 3 * PAGE_SIZE));
+	KUNIT_EXPECT_EQ(test, before + 1,
+			get_mm_counter_sum(current->mm, MM_FILEPAGES));
+	KUNIT_EXPECT_EQ(test, 1, pin_user_pages_fast(t->addr + 3 * PAGE_SIZE, 1,
+						     FOLL_WRITE, &page));
+	if (page) {
+		KUNIT_EXPECT_PTR_EQ(test, page, exp->list[3]);
+		unpin_user_page(page);
+	}
+}
+
 static struct kunit_case st_cases[] = {
 	KUNIT_CASE(st_large_leaf),
+	KUNIT_CASE(st_ordinary_pages),
 	KUNIT_CASE_PARAM(st_page_order, st_orders_gen_params),
 	KUNIT_CASE(st_window),
 	KUNIT_CASE(st_wrong_caching),

@@ -14,6 +14,8 @@
 #include <unistd.h>
 #include <sys/types.h>
 
+#include "dma_buf_mmap/signals.h"
+
 /* IGT may have these as int: too small for a few GiB */
 #undef SZ_4K
 #undef SZ_1M
@@ -24,16 +26,9 @@
 #define SZ_2M 0x200000ul
 #define SZ_1G 0x40000000ul
 
-/*
- * One 64-bit access each.  They return 0, or the signal that the access got
- * (SIGBUS or SIGSEGV).  The __forms expect dbm_catch_signals() to have been
- * called in this process and make no system call.
- */
-void dbm_catch_signals(void);
+/* The accesses of signals.h, which call dbm_catch_signals() first: a system call. */
 int dbm_read(const volatile void *addr, uint64_t *value);
 int dbm_write(volatile void *addr, uint64_t value);
-int __dbm_read(const volatile void *addr, uint64_t *value);
-int __dbm_write(volatile void *addr, uint64_t value);
 
 /* The access must succeed and, for the read, find @value. */
 void dbm_assert_read(const volatile void *addr, uint64_t value);

@@ -9,6 +9,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "dma_buf_mmap/signals.h"
+
 /*
  * What user space can do with the CPU mappings of buffers: each operation on each
  * exporter's buffer by each way to it is a line "EXPORTER WAY OPERATION KEY=VALUE...",
@@ -128,15 +130,11 @@ void say_touches(char *p, size_t size, bool write);
 /* ... whether what is at @p can be seen in a second, shared mapping */
 void say_seen(const struct target *t, const char *p);
 
-/* 0 or the signal */
-int peek(const char *p, uint64_t *value);
-int poke(char *p, uint64_t value);
 /* Write words that differ from page to page and from @seed to @seed. */
 bool fill(char *p, size_t size, uint64_t seed);
 bool filled(const char *p, size_t size, uint64_t seed);
 /* The faults of this process up to now */
 long faults(void);
-void catch_signals(void);
 void warm_up(void);
 
 /* Map it at BASE, read-only if it must be; NULL is said. */

@@ -99,11 +99,11 @@ void op_kvm(struct target *t, int arg)
 	if (arg)
 		say_touches(p, t->size, t->writable);
 	if (t->writable)
-		poke(p + WORD, SEEN);
+		__dbm_write(p + WORD, SEEN);
 	if (!say_result("run", ioctl(vcpu, KVM_RUN, 0)))
 		return;
 	say_exit(run);
-	if (t->writable && !peek(p + WORD, &value))
+	if (t->writable && !__dbm_read(p + WORD, &value))
 		say("read=%s write=%s", memory[0x100] == SEEN ? "ok" : "wrong",
 		    (value >> 8 & 0xff) == 0x5a ? "ok" : "wrong");
 }

@@ -56,7 +56,7 @@ static void op_advice_fork(struct target *t, int arg)
 	pid = fork();
 	if (!pid) {
 		uint64_t value = 0;
-		int sig = peek(p + WORD, &value);
+		int sig = __dbm_read(p + WORD, &value);
 
 		if (sig)
 			say("child=%s", sigabbrev_np(sig));

@@ -143,7 +143,7 @@ static void op_vmsplice(struct target *t, int arg)
 	if (!p || !q || pipe2(fd, O_CLOEXEC | O_NONBLOCK))
 		return;
 	if (t->writable)
-		poke(p + WORD, 0x1234);
+		__dbm_write(p + WORD, 0x1234);
 	if (arg == INTO) {
 		if (write(fd[1], q, SZ_4K) == SZ_4K)
 			say_copied("vmsplice", vmsplice(fd[0], &part, 1, 0), SZ_4K);
@@ -152,7 +152,7 @@ static void op_vmsplice(struct target *t, int arg)
 	if (!say_copied("vmsplice", vmsplice(fd[1], &part, 1, 0), SZ_4K))
 		return;
 	say_copied("read", read(fd[0], q, SZ_4K), SZ_4K);
-	if (t->writable && !peek(q + WORD, &value))
+	if (t->writable && !__dbm_read(q + WORD, &value))
 		say("data=%s", value == 0x1234 ? "ok" : "wrong");
 }
 
@@ -187,11 +187,11 @@ static void op_zerocopy(struct target *t, int arg)
 		return;
 	}
 	if (t->writable)
-		poke(p + WORD, 0x5678);
+		__dbm_write(p + WORD, 0x5678);
 	if (!say_copied("send", send(fd[1], p, SZ_4K, MSG_ZEROCOPY), SZ_4K))
 		return;
 	say_copied("recv", recv(fd[0], q, SZ_4K, MSG_WAITALL), SZ_4K);
-	if (t->writable && !peek(q + WORD, &value))
+	if (t->writable && !__dbm_read(q + WORD, &value))
 		say("data=%s", value == 0x5678 ? "ok" : "wrong");
 }
 

@@ -46,7 +46,7 @@ static void op_mem(struct target *t, int arg)
 	else
 		n = pwrite(fd, &value, sizeof(value), (uintptr_t)p + WORD);
 	say_result("mem", n);
-	if (n == sizeof(value) && !peek(p + WORD, &seen))
+	if (n == sizeof(value) && !__dbm_read(p + WORD, &seen))
 		say("data=%s", value == seen ? "ok" : "wrong");
 }
 
@@ -76,12 +76,12 @@ static void op_ptrace(struct target *t, int arg)
 	if (arg == READ) {
 		ret = ptrace(PTRACE_PEEKDATA, pid, p + WORD, NULL);
 		say_error("peek", errno);
-		if (!errno && !peek(p + WORD, &seen))
+		if (!errno && !__dbm_read(p + WORD, &seen))
 			say("data=%s", (uint64_t)ret == seen ? "ok" : "wrong");
 	} else {
 		ptrace(PTRACE_POKEDATA, pid, p + WORD, 0xdef0l);
 		say_error("poke", errno);
-		if (!errno && !peek(p + WORD, &seen))
+		if (!errno && !__dbm_read(p + WORD, &seen))
 			say("data=%s", seen == 0xdef0 ? "ok" : "wrong");
 	}
 	kill(pid, SIGKILL);

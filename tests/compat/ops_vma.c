@@ -33,7 +33,7 @@ static void op_touch_write(struct target *t, int arg)
 	if (!p)
 		return;
 	for (size_t o = t->size; o && !sig; o -= arg * SZ_4K) {
-		sig = poke(p + o - SZ_4K + WORD, o);
+		sig = __dbm_write(p + o - SZ_4K + WORD, o);
 		if (o < arg * SZ_4K)
 			break;
 	}

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: MIT
 /* Copyright © 2026 dmabuf-mmap authors */
-#include <setjmp.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -14,9 +12,6 @@
 /* What an operation found out: its line, and touching memory that may not be there. */
 
 struct line *line;
-
-static sigjmp_buf env;
-static volatile sig_atomic_t armed;
 
 void say(const char *format, ...)
 {
@@ -46,50 +41,6 @@ bool say_result(const char *key, long ret)
 	return ret != -1;
 }
 
-static void on_signal(int sig)
-{
-	if (!armed) {
-		signal(sig, SIG_DFL);
-		raise(sig);
-		return;
-	}
-	armed = 0;
-	siglongjmp(env, sig);
-}
-
-void catch_signals(void)
-{
-	struct sigaction sa = { .sa_handler = on_signal, .sa_flags = SA_NODEFER };
-
-	sigemptyset(&sa.sa_mask);
-	sigaction(SIGBUS, &sa, NULL);
-	sigaction(SIGSEGV, &sa, NULL);
-}
-
-int peek(const char *p, uint64_t *value)
-{
-	int sig = sigsetjmp(env, 0);
-
-	if (sig)
-		return sig;
-	armed = 1;
-	*value = *(const volatile uint64_t *)p;
-	armed = 0;
-	return 0;
-}
-
-int poke(char *p, uint64_t value)
-{
-	int sig = sigsetjmp(env, 0);
-
-	if (sig)
-		return sig;
-	armed = 1;
-	*(volatile uint64_t *)p = value;
-	armed = 0;
-	return 0;
-}
-
 long faults(void)
 {
 	struct rusage usage;
@@ -105,8 +56,8 @@ static long touch(char *p, size_t size, bool write, int *sig, size_t *page)
 	uint64_t value = 0;
 
 	for (size_t o = 0; o < size; o += SZ_4K) {
-		*sig = write ? poke(p + o + WORD, o ^ 0x746f756368656421ull) :
-			       peek(p + o + WORD, &value);
+		*sig = write ? __dbm_write(p + o + WORD, o ^ 0x746f756368656421ull) :
+			       __dbm_read(p + o + WORD, &value);
 		*page = o / SZ_4K;
 		if (*sig)
 			break;
@@ -141,16 +92,16 @@ void warm_up(void)
 	int sig;
 	size_t n;
 
-	catch_signals();
+	dbm_catch_signals();
 	touch(page, sizeof(page), true, &sig, &n);
 	touch(page, sizeof(page), false, &sig, &n);
-	poke(NULL, 0);
+	__dbm_write(NULL, 0);
 }
 
 bool fill(char *p, size_t size, uint64_t seed)
 {
 	for (size_t o = 0; o < size; o += SZ_4K)
-		if (poke(p + o + WORD, (seed << 32) + o))
+		if (__dbm_write(p + o + WORD, (seed << 32) + o))
 			return false;
 	return true;
 }
@@ -160,7 +111,7 @@ bool filled(const char *p, size_t size, uint64_t seed)
 	uint64_t value;
 
 	for (size_t o = 0; o < size; o += SZ_4K)
-		if (peek(p + o + WORD, &value) || value != (seed << 32) + o)
+		if (__dbm_read(p + o + WORD, &value) || value != (seed << 32) + o)
 			return false;
 	return true;
 }
@@ -205,7 +156,8 @@ void say_seen(const struct target *t, const char *p)
 	for (size_t o = 0; o < t->size; o += SZ_4K) {
 		uint64_t here = 0, there = 1;
 
-		if (peek(p + o + WORD, &here) || peek(q + o + WORD, &there) || here != there) {
+		if (__dbm_read(p + o + WORD, &here) || __dbm_read(q + o + WORD, &there) ||
+		    here != there) {
 			say("seen=no");
 			munmap((void *)q, t->size);
 			return;

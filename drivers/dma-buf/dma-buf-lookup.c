@@ -150,8 +150,8 @@ unlock:
  * Return: the buffer, to be released with dma_buf_put(), or %-EFAULT if nothing
  * is mapped at @addr; %-ENOENT if what is mapped there is not a dma-buf;
  * %-EACCES if the mapping lacks a right of @need; %-ERANGE if the span is not one
- * piece of one buffer, mapped in one way; %-EINVAL if @len is zero or wraps around; %-EINTR if a
- * fatal signal is pending; else why no dma-buf can be made.
+ * piece of one buffer, mapped in one way; %-EINVAL if @len is zero or wraps around;
+ * %-EINTR if a fatal signal is pending; else why no dma-buf can be made.
  */
 struct dma_buf *dma_buf_get_from_address(struct mm_struct *mm,
 					 unsigned long addr, size_t len,

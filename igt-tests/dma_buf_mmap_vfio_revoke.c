@@ -34,6 +34,12 @@
  * SUBTEST: reset-sysfs
  * Description: The same when the reset comes through sysfs
  *
+ * SUBTEST: reset-sysfs-bar
+ * Description: The same for a BAR of which there is no dma-buf
+ *
+ * SUBTEST: reset-sysfs-off
+ * Description: A reset does not turn on what was turned off
+ *
  * SUBTEST: reset-sysfs-config
  * Description: Writes to config space and resets through sysfs do not wait for each other
  *
@@ -206,6 +212,31 @@ static void reset_sysfs(void)
 	reset_loop(vfio_sysfs_reset, 0, 2);
 }
 
+static void reset_sysfs_bar(void)
+{
+	char *bar = dbm_mmap(dev.fd, LENGTH, RW, dev.bar + AT);
+
+	igt_require_f(vfio_has_sysfs_reset(&dev), "%s has no reset file in sysfs\n", dev.bdf);
+	dbm_check(bar, LENGTH, AT);
+	vfio_sysfs_reset(&dev);
+	dbm_check(bar, LENGTH, AT);
+	dbm_munmap(bar, LENGTH);
+}
+
+static void reset_sysfs_off(void)
+{
+	struct aliases a = map_aliases();
+
+	igt_require_f(vfio_has_sysfs_reset(&dev), "%s has no reset file in sysfs\n", dev.bdf);
+	check_aliases(&a);
+	vfio_set_decode(&dev, false);
+	vfio_sysfs_reset(&dev);
+	assert_dead(&a);
+	vfio_set_decode(&dev, true);
+	check_aliases(&a);
+	unmap_aliases(&a);
+}
+
 /* One holds what the other waits for unless the kernel takes care. */
 static void reset_sysfs_config(void)
 {
@@ -336,6 +367,8 @@ static const struct dbm_test tests[] = {
 	{ "decode-twice", "Decode is a state, not a toggle", decode_twice },
 	{ "reset", "A reset is a pause to those who use the BAR", reset_ioctl },
 	{ "reset-sysfs", "The administrator's reset is a pause as well", reset_sysfs },
+	{ "reset-sysfs-bar", "What nobody exported comes back too", reset_sysfs_bar },
+	{ "reset-sysfs-off", "What is off stays off", reset_sysfs_off },
 	{ "reset-sysfs-config", "Resets and config space get along", reset_sysfs_config },
 	{ "close", "A buffer ends with the device's user", closed },
 	{ "unbind", "A buffer ends with the driver", unbind },

@@ -165,7 +165,6 @@ void vmf_pfn_window(struct vm_fault *vmf, unsigned long *start,
 }
 EXPORT_SYMBOL_GPL(vmf_pfn_window);
 
-#ifndef CONFIG_X86
 /**
  * pfnmap_mprotect - &vm_operations_struct.mprotect where leaves have a page
  *	protection of their own
@@ -183,8 +182,9 @@ EXPORT_SYMBOL_GPL(vmf_pfn_window);
 int pfnmap_mprotect(struct vm_area_struct *vma, unsigned long start,
 		    unsigned long end, unsigned long newflags)
 {
-	/* Pages that are the process's own must stay. */
-	if (!(vma->vm_flags & VM_PFNMAP) || vma_is_cow_mapping(vma))
+	/* x86 keeps the caching.  Pages that are the process's own must stay. */
+	if (IS_ENABLED(CONFIG_X86) || !(vma->vm_flags & VM_PFNMAP) ||
+	    vma_is_cow_mapping(vma))
 		return 0;
 	/* No large leaf may come in under the VMA lock before the rights change. */
 	vma_start_write(vma);
@@ -192,32 +192,9 @@ int pfnmap_mprotect(struct vm_area_struct *vma, unsigned long start,
 	return 0;
 }
 EXPORT_SYMBOL_GPL(pfnmap_mprotect);
-#endif
-
-#ifdef CONFIG_ARCH_SUPPORTS_HUGE_PFNMAP
-static unsigned long pfnmap_aligned_area(struct file *file, unsigned long len,
-					 unsigned long off, unsigned long flags)
-{
-	unsigned long area = 0;
-
-	if (IS_ENABLED(CONFIG_ARCH_SUPPORTS_PUD_PFNMAP) && len >= PUD_SIZE)
-		area = __thp_get_unmapped_area(file, 0, len, off, flags,
-					       PUD_SIZE, EMPTY_VMA_FLAGS);
-	if (!area && len >= PMD_SIZE)
-		area = __thp_get_unmapped_area(file, 0, len, off, flags,
-					       PMD_SIZE, EMPTY_VMA_FLAGS);
-	return area;
-}
-#else
-static unsigned long pfnmap_aligned_area(struct file *file, unsigned long len,
-					 unsigned long off, unsigned long flags)
-{
-	return 0;
-}
-#endif
 
 /**
- * pfnmap_get_unmapped_area_off - find an area at which large leaves fit
+ * pfnmap_get_unmapped_area - find an area at which large leaves fit
  * @file: the file to be mapped
  * @addr: hint, or the address itself with %MAP_FIXED
  * @len: bytes
@@ -232,35 +209,22 @@ static unsigned long pfnmap_aligned_area(struct file *file, unsigned long len,
  * Context: Process context, mmap_lock held for writing.
  * Return: an address or a negative error value.
  */
-unsigned long pfnmap_get_unmapped_area_off(struct file *file, unsigned long addr,
-					   unsigned long len, unsigned long pgoff,
-					   unsigned long flags, unsigned long pfn)
-{
-	const unsigned long off = (pfn << PAGE_SHIFT) & (PUD_SIZE - 1);
-	unsigned long area = 0;
-
-	if (!addr && !(flags & MAP_FIXED))
-		area = pfnmap_aligned_area(file, len, off, flags);
-
-	return area ?: mm_get_unmapped_area(file, addr, len, pgoff, flags);
-}
-EXPORT_SYMBOL_GPL(pfnmap_get_unmapped_area_off);
-
-/**
- * pfnmap_get_unmapped_area - the same, for &file_operations.get_unmapped_area
- * @file: the file to be mapped
- * @addr: hint, or the address itself with %MAP_FIXED
- * @len: bytes
- * @pgoff: offset in the file, in pages, which is congruent to the pfns
- * @flags: flags of mmap()
- *
- * Context: Process context, mmap_lock held for writing.
- * Return: an address or a negative error value.
- */
 unsigned long pfnmap_get_unmapped_area(struct file *file, unsigned long addr,
 				       unsigned long len, unsigned long pgoff,
-				       unsigned long flags)
+				       unsigned long flags, unsigned long pfn)
 {
-	return pfnmap_get_unmapped_area_off(file, addr, len, pgoff, flags, pgoff);
+	const unsigned long off = (pfn << PAGE_SHIFT) & (PUD_SIZE - 1);
+	const bool align = !addr && !(flags & MAP_FIXED);
+	unsigned long area = 0;
+
+	if (IS_ENABLED(CONFIG_ARCH_SUPPORTS_PUD_PFNMAP) && align && len >= PUD_SIZE)
+		area = __thp_get_unmapped_area(file, 0, len, off, flags,
+					       PUD_SIZE, EMPTY_VMA_FLAGS);
+	if (IS_ENABLED(CONFIG_ARCH_SUPPORTS_PMD_PFNMAP) && align && !area &&
+	    len >= PMD_SIZE)
+		area = __thp_get_unmapped_area(file, 0, len, off, flags,
+					       PMD_SIZE, EMPTY_VMA_FLAGS);
+
+	return area ?: mm_get_unmapped_area(file, addr, len, pgoff, flags);
 }
 EXPORT_SYMBOL_GPL(pfnmap_get_unmapped_area);

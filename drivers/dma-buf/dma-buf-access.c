@@ -78,25 +78,16 @@ static int dma_buf_range_copy(const struct dma_buf_range *range, pgoff_t pgoff,
 	return 0;
 }
 
-/* As much of the access as lies in one page; -EAGAIN: call again. */
+/* As much of the access as lies in one page. */
 static int dma_buf_access_page(struct dma_buf_mmap *m, pgoff_t pgoff,
 			       size_t offset, void *buf, size_t len, bool write)
 {
 	struct dma_buf_range range;
 	int err;
 
-	if (!dma_buf_mmap_idle(m)) {
-		err = dma_buf_mmap_wait_fences(m, false);
-		if (err)
-			return err;
-	}
-	err = dma_resv_lock_killable(m->resv, NULL);
+	err = dma_buf_mmap_lock_idle(m, false);
 	if (err)
 		return err;
-	if (!dma_buf_mmap_idle(m)) {
-		dma_resv_unlock(m->resv);
-		return -EAGAIN;
-	}
 	err = dma_buf_mmap_get_range(m, pgoff, true, &range);
 	if (!err) {
 		err = dma_buf_range_copy(&range, pgoff, offset, buf, len, write);
@@ -104,7 +95,8 @@ static int dma_buf_access_page(struct dma_buf_mmap *m, pgoff_t pgoff,
 	}
 	dma_resv_unlock(m->resv);
 
-	return err == -EAGAIN ? dma_buf_mmap_wait_exporter(m, false) ?: err : err;
+	/* What the exporter waits for is not waited for with mmap_lock held. */
+	return err == -EAGAIN ? -EIO : err;
 }
 
 /**
@@ -127,9 +119,9 @@ int dma_buf_mmap_access(struct vm_area_struct *vma, unsigned long addr,
 {
 	int done = 0, err;
 
-	/* get_user_pages() has what a private mapping has of its own. */
+	/* A private mapping may have what is not the buffer's. */
 	if (!(vma->vm_flags & (write ? VM_WRITE : VM_MAYREAD)) ||
-	    (write && vma_is_cow_mapping(vma)))
+	    vma_is_cow_mapping(vma))
 		return -EFAULT;
 	/* What follows the VMA is not ours, and perhaps not the buffer's. */
 	len = min_t(unsigned long, len, vma->vm_end - addr);
@@ -144,8 +136,6 @@ int dma_buf_mmap_access(struct vm_area_struct *vma, unsigned long addr,
 		err = dma_buf_access_page(m, linear_page_index(vma, pos) -
 					  m->offset, offset_in_page(pos),
 					  buf + done, part, write);
-		if (err == -EAGAIN)
-			continue;
 		if (err)
 			return done ?: err;
 		done += part;

@@ -15,37 +15,33 @@
 
 #include "dma-buf-mmap-internal.h"
 
-/* How often a fault looks whether a contended lock is free: some microseconds. */
-#define DMA_BUF_FAULT_SPINS	256
-
 /* Whether no kernel fence is left that may be of a move. */
-bool dma_buf_mmap_idle(const struct dma_buf_mmap *m)
+static bool dma_buf_mmap_idle(const struct dma_buf_mmap *m)
 {
 	return !(m->flags & DMA_BUF_MMAP_MOVES) ||
 	       dma_resv_test_signaled(m->resv, DMA_RESV_USAGE_KERNEL);
 }
 
 /* Fences know no killable wait: look for a fatal signal ten times a second. */
-int dma_buf_mmap_wait_fences(struct dma_buf_mmap *m, bool intr)
+static int dma_buf_mmap_wait_fences(struct dma_buf_mmap *m, bool intr)
 {
-	long left;
+	long ret;
 
-	do {
-		left = dma_resv_wait_timeout(m->resv, DMA_RESV_USAGE_KERNEL,
-					     intr, HZ / 10);
-		if (left)
-			return left < 0 ? left : 0;
-	} while (!fatal_signal_pending(current));
-
-	return -EINTR;
+	while (!dma_buf_mmap_idle(m)) {
+		ret = dma_resv_wait_timeout(m->resv, DMA_RESV_USAGE_KERNEL,
+					    intr, HZ / 10);
+		if (ret < 0)
+			return ret;
+		if (fatal_signal_pending(current))
+			return -EINTR;
+	}
+	return 0;
 }
 
-int dma_buf_mmap_wait_exporter(struct dma_buf_mmap *m, bool intr)
+static int dma_buf_mmap_wait_exporter(struct dma_buf_mmap *m, bool intr)
 {
-	int err = m->ops->wait ? m->ops->wait(m->priv, intr) : -EIO;
-
-	/* Whoever waited and still has nothing must not be asked again. */
-	return err == -EAGAIN ? -EIO : err;
+	m->ops->wait(m->priv, intr);
+	return 0;
 }
 
 static int dma_buf_mmap_lock(struct dma_buf_mmap *m, bool intr)
@@ -63,6 +59,19 @@ static int dma_buf_mmap_wait_lock(struct dma_buf_mmap *m, bool intr)
 	return err;
 }
 
+/* Lock the buffer, and wait with the lock held, so that no other move begins. */
+int dma_buf_mmap_lock_idle(struct dma_buf_mmap *m, bool intr)
+{
+	int err = dma_buf_mmap_lock(m, intr);
+
+	if (err)
+		return err;
+	err = dma_buf_mmap_wait_fences(m, intr);
+	if (err)
+		dma_resv_unlock(m->resv);
+	return err;
+}
+
 /* Whether any signal ends the waits of a fault: it comes back once that is handled. */
 static bool dma_buf_fault_intr(const struct vm_fault *vmf)
 {
@@ -74,9 +83,14 @@ static vm_fault_t dma_buf_fault_error(const struct vm_fault *vmf, int err)
 	switch (err) {
 	case -EINTR:
 	case -ERESTARTSYS:
-		/* In the kernel nobody looks at signals: a copy must end, or it spins. */
-		return fatal_signal_pending(current) && !dma_buf_fault_intr(vmf) ?
-		       VM_FAULT_SIGBUS : VM_FAULT_NOPAGE;
+		if (dma_buf_fault_intr(vmf))
+			return VM_FAULT_NOPAGE;
+		/* In the kernel nobody looks at signals: a copy must end ... */
+		if (fatal_signal_pending(current))
+			return VM_FAULT_SIGBUS;
+		/* ... or not be tried again at once, if an exporter waits interruptibly. */
+		schedule_timeout_killable(1);
+		return VM_FAULT_NOPAGE;
 	case -ENOMEM:
 		return VM_FAULT_OOM;
 	default:
@@ -101,7 +115,7 @@ static vm_fault_t dma_buf_fault_retry(struct vm_fault *vmf,
 	if (m->hold)
 		m->hold(m, true);
 	release_fault_lock(vmf);
-	/* An error shows again in the fault that comes back. */
+	/* An error shows in the fault that comes back. */
 	(void)wait(m, intr);
 	if (m->hold)
 		m->hold(m, false);
@@ -109,52 +123,27 @@ static vm_fault_t dma_buf_fault_retry(struct vm_fault *vmf,
 	return VM_FAULT_RETRY;
 }
 
-/*
- * Another fault in the same buffer holds the lock for microseconds, which is less
- * than it takes to drop the fault's locks, sleep and start over.
- */
-static bool dma_buf_fault_trylock(struct dma_resv *resv)
-{
-	unsigned int spins;
-
-	for (spins = 0; spins < DMA_BUF_FAULT_SPINS; spins++) {
-		if (!dma_resv_is_locked(resv) && dma_resv_trylock(resv))
-			return true;
-		if (need_resched())
-			break;
-		cpu_relax();
-	}
-	return false;
-}
-
 /* Lock the buffer when no move is in flight; 0, or what the fault returns. */
 static vm_fault_t dma_buf_fault_lock(struct vm_fault *vmf,
 				     struct dma_buf_mmap *m)
 {
-	const bool retry = fault_flag_allow_retry_first(vmf->flags);
 	int err;
 
-	if (!dma_buf_fault_trylock(m->resv)) {
+	if (!fault_flag_allow_retry_first(vmf->flags)) {
+		err = dma_buf_mmap_lock_idle(m, dma_buf_fault_intr(vmf));
+		return err ? dma_buf_fault_error(vmf, err) : 0;
+	}
+
+	if (!dma_resv_trylock(m->resv)) {
 		trace_dma_buf_mmap_wait(vmf, "lock");
-		if (retry)
-			return dma_buf_fault_retry(vmf, m,
-						   dma_buf_mmap_wait_lock);
-		err = dma_buf_mmap_lock(m, dma_buf_fault_intr(vmf));
-		if (err)
-			return dma_buf_fault_error(vmf, err);
+		return dma_buf_fault_retry(vmf, m, dma_buf_mmap_wait_lock);
 	}
 	if (dma_buf_mmap_idle(m))
 		return 0;
 
-	trace_dma_buf_mmap_wait(vmf, "fence");
-	if (!retry) {
-		err = dma_buf_mmap_wait_fences(m, dma_buf_fault_intr(vmf));
-		if (!err)
-			return 0;
-	}
 	dma_resv_unlock(m->resv);
-	return retry ? dma_buf_fault_retry(vmf, m, dma_buf_mmap_wait_fences) :
-		       dma_buf_fault_error(vmf, err);
+	trace_dma_buf_mmap_wait(vmf, "fence");
+	return dma_buf_fault_retry(vmf, m, dma_buf_mmap_wait_fences);
 }
 
 /**
@@ -189,30 +178,24 @@ vm_fault_t dma_buf_mmap_fault(struct vm_fault *vmf, unsigned int order,
 	if (order && !dma_buf_leaf_fits(vma, vmf->address, order))
 		return VM_FAULT_FALLBACK;
 
-	do {
-		ret = dma_buf_fault_lock(vmf, m);
-		if (ret)
-			return ret;
+	ret = dma_buf_fault_lock(vmf, m);
+	if (ret)
+		return ret;
 
-		err = dma_buf_mmap_get_range(m, pgoff, true, &range);
-		if (!err) {
-			ret = dma_buf_mmap_insert(vmf, order, m, &range,
-						  vm_get_page_prot(vma->vm_flags),
-						  0);
-			dma_buf_mmap_put_range(m, &range);
-		}
-		dma_resv_unlock(m->resv);
+	err = dma_buf_mmap_get_range(m, pgoff, true, &range);
+	if (!err) {
+		ret = dma_buf_mmap_insert(vmf, order, m, &range,
+					  vm_get_page_prot(vma->vm_flags), 0);
+		dma_buf_mmap_put_range(m, &range);
+	}
+	dma_resv_unlock(m->resv);
 
-		if (err == -EAGAIN) {
-			trace_dma_buf_mmap_wait(vmf, "exporter");
-			if (fault_flag_allow_retry_first(vmf->flags))
-				return dma_buf_fault_retry(vmf, m,
-							   dma_buf_mmap_wait_exporter);
-			err = dma_buf_mmap_wait_exporter(m, dma_buf_fault_intr(vmf)) ?:
-			      -EAGAIN;
-		}
-	} while (err == -EAGAIN);
-
+	/* However often: what the exporter waits for may need mmap_lock. */
+	if (err == -EAGAIN && m->ops->wait &&
+	    vmf->flags & FAULT_FLAG_ALLOW_RETRY) {
+		trace_dma_buf_mmap_wait(vmf, "exporter");
+		return dma_buf_fault_retry(vmf, m, dma_buf_mmap_wait_exporter);
+	}
 	if (err)
 		ret = dma_buf_fault_error(vmf, err);
 	trace_dma_buf_mmap_fault(vmf, pgoff, order, ret);

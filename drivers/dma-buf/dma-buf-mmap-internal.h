@@ -34,51 +34,18 @@ int dma_buf_leaf_prot(const struct dma_buf_range *range, pgoff_t first,
 		      unsigned long nr, pgprot_t *prot);
 bool is_dma_buf_file(struct file *file);
 
-#ifdef CONFIG_MMU
+/* Without an MMU, and so without &dma_buf.mmap, there are none of these. */
 void dma_buf_mmap_init(struct dma_buf *dmabuf,
 		       const struct dma_buf_export_info *exp_info);
-int dma_buf_mmap_file(struct dma_buf *dmabuf, struct vm_area_struct *vma,
-		      pgoff_t pgoff);
-int dma_buf_mmap_restrict(struct dma_buf *dmabuf, struct vm_area_struct *vma);
+int dma_buf_mmap_file(struct dma_buf *dmabuf, struct vm_area_struct *vma);
 unsigned long dma_buf_mmap_unmapped_area(struct file *file, unsigned long addr,
 					 unsigned long len, unsigned long pgoff,
 					 unsigned long flags);
-bool dma_buf_mmap_idle(const struct dma_buf_mmap *m);
-int dma_buf_mmap_wait_fences(struct dma_buf_mmap *m, bool intr);
-int dma_buf_mmap_wait_exporter(struct dma_buf_mmap *m, bool intr);
-#else
-static inline void dma_buf_mmap_init(struct dma_buf *dmabuf,
-				     const struct dma_buf_export_info *exp_info)
-{
-}
+int dma_buf_mmap_lock_idle(struct dma_buf_mmap *m, bool intr);
 
-static inline int dma_buf_mmap_file(struct dma_buf *dmabuf,
-				    struct vm_area_struct *vma, pgoff_t pgoff)
-{
-	return -ENODEV;
-}
-
-static inline int dma_buf_mmap_restrict(struct dma_buf *dmabuf,
-					struct vm_area_struct *vma)
-{
-	return 0;
-}
-
-#define dma_buf_mmap_unmapped_area NULL
-#endif
-
-#ifdef CONFIG_DMABUF_MMAP_VMAP
+/* Only with CONFIG_DMABUF_MMAP_VMAP */
 void dma_buf_vmap_revoke(struct dma_buf *dmabuf);
 int dma_buf_vmap_core(struct dma_buf *dmabuf, struct iosys_map *map);
 void dma_buf_vunmap_core(struct dma_buf *dmabuf);
-#else
-static inline void dma_buf_vmap_revoke(struct dma_buf *dmabuf) { }
-static inline void dma_buf_vunmap_core(struct dma_buf *dmabuf) { }
-static inline int dma_buf_vmap_core(struct dma_buf *dmabuf,
-				    struct iosys_map *map)
-{
-	return -EOPNOTSUPP;
-}
-#endif
 
 #endif /* __DMA_BUF_MMAP_INTERNAL_H__ */

@@ -12,8 +12,9 @@
  *
  * Locks, outermost first:
  *
- *	mmap_lock or VMA lock
- *	  (vfio) memory_lock		taken by revoke, then resv
+ *	(vfio) memory_lock		drivers copy to user space with it
+ *	  mmap_lock or VMA lock
+ *	  (vfio) revoke_lock		taken by revoke, then resv
  *	    dma_resv			state changes, leaves go in, leaves go out
  *	      fs_reclaim
  *	        i_mmap_rwsem		unmap_mapping_pages()
@@ -21,8 +22,9 @@
  *
  * A fault already holds the outermost, so it only tries the reservation lock.
  * Where that, a move in flight or the exporter makes it wait, it drops what it
- * holds and comes back; the second time it locks, and keeps the lock.  A fatal
- * signal ends each wait; any signal does, if the fault is from user mode.
+ * holds and comes back; the second time it locks, and keeps the lock, but never
+ * waits for the exporter with mmap_lock held.  A fatal signal ends each wait; any
+ * signal does, if the fault is from user mode.
  *
  * mmap() takes none but mmap_lock: what is revoked is for the fault to find.
  *
@@ -121,6 +123,15 @@ static int dma_buf_vm_access(struct vm_area_struct *vma, unsigned long addr,
 				   dma_buf_of_vma(vma)->mmap);
 }
 
+static int dma_buf_vm_mprotect(struct vm_area_struct *vma, unsigned long start,
+			       unsigned long end, unsigned long newflags)
+{
+	/* What mmap() maps has the caching of vm_page_prot. */
+	if (dma_buf_of_vma(vma)->mmap->flags & DMA_BUF_MMAP_EAGER)
+		return 0;
+	return pfnmap_mprotect(vma, start, end, newflags);
+}
+
 static bool dma_buf_vm_may_populate(struct vm_area_struct *vma)
 {
 	return !(dma_buf_of_vma(vma)->mmap->flags & DMA_BUF_MMAP_MOVES);
@@ -133,7 +144,7 @@ static const struct vm_operations_struct dma_buf_vm_ops = {
 	.huge_fault = dma_buf_vm_huge_fault,
 #endif
 	.map_pages = pfnmap_map_pages,
-	.mprotect = pfnmap_mprotect,
+	.mprotect = dma_buf_vm_mprotect,
 	.access = dma_buf_vm_access,
 	.may_populate = dma_buf_vm_may_populate,
 	.get_dmabuf = dma_buf_vm_get_dmabuf,
@@ -168,10 +179,11 @@ static long dma_buf_mmap_run(struct dma_buf_mmap *m, struct vm_area_struct *vma,
 	pgprot_t prot = vm_get_page_prot(vma->vm_flags);
 	int err;
 
+	/* For mprotect(). */
+	vma->vm_page_prot = dma_buf_range_prot(range, prot);
 	if (m->flags & DMA_BUF_MMAP_PAGES) {
 		if (WARN_ON_ONCE(!range->pages))
 			return -EFAULT;
-		vma->vm_page_prot = dma_buf_range_prot(range, prot);
 		err = vm_insert_pages(vma, addr,
 				      range->pages + (pgoff - range->start), &left);
 		return err ?: nr;
@@ -271,7 +283,8 @@ EXPORT_SYMBOL_NS_GPL(dma_buf_mmap_vma, "DMA_BUF");
  * Take from a mapping what a strict exporter's file does not give, whosever file it is
  * made through: now, and by mprotect() later.
  */
-int dma_buf_mmap_restrict(struct dma_buf *dmabuf, struct vm_area_struct *vma)
+static int dma_buf_mmap_restrict(struct dma_buf *dmabuf,
+				 struct vm_area_struct *vma)
 {
 	const fmode_t mode = dmabuf->file->f_mode;
 
@@ -290,14 +303,18 @@ int dma_buf_mmap_restrict(struct dma_buf *dmabuf, struct vm_area_struct *vma)
 }
 
 /*
- * mmap() through the dma-buf's file, @vma->vm_file, of exporters without an mmap op.
+ * mmap() through the dma-buf's file, @vma->vm_file, of exporters without an mmap op;
+ * vm_pgoff is the buffer offset.
  * vm_private_data is left alone: it belongs to whoever forwarded.
  */
-int dma_buf_mmap_file(struct dma_buf *dmabuf, struct vm_area_struct *vma,
-		      pgoff_t pgoff)
+int dma_buf_mmap_file(struct dma_buf *dmabuf, struct vm_area_struct *vma)
 {
+	int err = dma_buf_mmap_restrict(dmabuf, vma);
+
+	if (err)
+		return err;
 	vma->vm_ops = &dma_buf_vm_ops;
-	return dma_buf_mmap_vma(dmabuf->mmap, vma, pgoff);
+	return dma_buf_mmap_vma(dmabuf->mmap, vma, vma->vm_pgoff);
 }
 
 /**
@@ -333,7 +350,7 @@ unsigned long dma_buf_mmap_align_area(struct dma_buf_mmap *m, struct file *file,
 		dma_resv_unlock(m->resv);
 	}
 
-	return pfnmap_get_unmapped_area_off(file, addr, len, pgoff, flags, pfn);
+	return pfnmap_get_unmapped_area(file, addr, len, pgoff, flags, pfn);
 }
 EXPORT_SYMBOL_NS_GPL(dma_buf_mmap_align_area, "DMA_BUF");
 

@@ -204,14 +204,13 @@ static int mock_get_range(void *priv, pgoff_t pgoff, bool populate,
 	return 0;
 }
 
-static int mock_wait(void *priv, bool intr)
+static void mock_wait(void *priv, bool intr)
 {
 	const unsigned int state = intr ? TASK_INTERRUPTIBLE : TASK_KILLABLE;
 	struct mock_buf *buf = priv;
 
-	return wait_event_state(buf->idle,
-				READ_ONCE(buf->state) != DMA_BUF_MOCK_BUSY,
-				state);
+	wait_event_state(buf->idle, READ_ONCE(buf->state) != DMA_BUF_MOCK_BUSY,
+			 state);
 }
 
 static int mock_may_map(void *priv)

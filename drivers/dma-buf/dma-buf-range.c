@@ -13,24 +13,6 @@
 #include <linux/scatterlist.h>
 #include <linux/slab.h>
 
-#ifdef CONFIG_HAS_DMA
-/* As dma_mmap_attrs() has it. */
-static pgprot_t dma_buf_dma_prot(struct device *dev, unsigned long attrs,
-				 pgprot_t prot)
-{
-	if (!use_dma_iommu(dev) && force_dma_unencrypted(dev))
-		attrs |= DMA_ATTR_CC_SHARED;
-
-	return dma_pgprot(dev, prot, attrs);
-}
-#else
-static pgprot_t dma_buf_dma_prot(struct device *dev, unsigned long attrs,
-				 pgprot_t prot)
-{
-	return prot;
-}
-#endif
-
 /**
  * dma_buf_range_prot - page protection with which a range is mapped
  * @range: the range
@@ -40,8 +22,15 @@ static pgprot_t dma_buf_dma_prot(struct device *dev, unsigned long attrs,
  */
 pgprot_t dma_buf_range_prot(const struct dma_buf_range *range, pgprot_t prot)
 {
-	if (range->dma_dev)
-		return dma_buf_dma_prot(range->dma_dev, range->dma_attrs, prot);
+	if (IS_ENABLED(CONFIG_HAS_DMA) && range->dma_dev) {
+		unsigned long attrs = range->dma_attrs;
+
+		/* As dma_mmap_attrs() has it. */
+		if (!use_dma_iommu(range->dma_dev) &&
+		    force_dma_unencrypted(range->dma_dev))
+			attrs |= DMA_ATTR_CC_SHARED;
+		return dma_pgprot(range->dma_dev, prot, attrs);
+	}
 
 	if (range->caching == DMA_BUF_WRITE_COMBINED)
 		prot = pgprot_writecombine(prot);
@@ -51,23 +40,6 @@ pgprot_t dma_buf_range_prot(const struct dma_buf_range *range, pgprot_t prot)
 	return range->decrypted ? pgprot_decrypted(prot) : prot;
 }
 EXPORT_SYMBOL_NS_GPL(dma_buf_range_prot, "DMA_BUF");
-
-/**
- * dma_buf_range_from_pages - a range that is an array of pages
- * @pages: the pages of the buffer; they stay where they are until put_range
- * @nr_pages: how many there are
- * @range: filled in
- *
- * For &dma_buf_mmap_ops.get_range.
- */
-void dma_buf_range_from_pages(struct page **pages, unsigned long nr_pages,
-			      struct dma_buf_range *range)
-{
-	range->start = 0;
-	range->nr_pages = nr_pages;
-	range->pages = pages;
-}
-EXPORT_SYMBOL_NS_GPL(dma_buf_range_from_pages, "DMA_BUF");
 
 /**
  * dma_buf_pages_whole_folios - whether &dma_buf_range.whole_folios holds
@@ -130,39 +102,3 @@ struct page **dma_buf_pages_from_sgt(struct sg_table *sgt,
 	return ERR_PTR(-EFAULT);
 }
 EXPORT_SYMBOL_NS_GPL(dma_buf_pages_from_sgt, "DMA_BUF");
-
-/**
- * dma_buf_pages_from_dma - the pages of memory of the DMA API
- * @dev: the device that the memory was allocated for
- * @cpu_addr: what dma_alloc_attrs() returned
- * @dma_addr: the DMA address that it gave
- * @size: bytes, whole pages
- * @attrs: the attributes of the allocation
- *
- * To be called along with the allocation, not when the CPU first maps the memory: the
- * driver may have been unbound by then, and the device have other DMA operations.
- * &dma_buf_range.dma_dev and &dma_buf_range.dma_attrs go with the result.
- *
- * Context: Process context.  May allocate with %GFP_KERNEL.
- * Return: an array to be freed with kvfree(); %NULL if the DMA API does not tell, or if
- * it is memory without struct page; %-ENOMEM.
- */
-struct page **dma_buf_pages_from_dma(struct device *dev, void *cpu_addr,
-				     dma_addr_t dma_addr, size_t size,
-				     unsigned long attrs)
-{
-	struct page **pages;
-	struct sg_table sgt;
-	int err;
-
-	/* All that it tells it with is a scatterlist. */
-	err = dma_get_sgtable_attrs(dev, &sgt, cpu_addr, dma_addr, size, attrs);
-	if (err)
-		return err == -ENOMEM ? ERR_PTR(err) : NULL;
-
-	pages = dma_buf_pages_from_sgt(&sgt, size >> PAGE_SHIFT);
-	sg_free_table(&sgt);
-
-	return pages == ERR_PTR(-EFAULT) ? NULL : pages;
-}
-EXPORT_SYMBOL_NS_GPL(dma_buf_pages_from_dma, "DMA_BUF");

@@ -162,22 +162,6 @@ void dma_buf_vmap_restore(struct dma_buf *dmabuf)
 }
 EXPORT_SYMBOL_NS_GPL(dma_buf_vmap_restore, "DMA_BUF");
 
-/* Whether there is no point in a mapping that waits for better times. */
-static bool dma_buf_vmap_fatal(int err)
-{
-	switch (err) {
-	case -ENODEV:
-	case -EACCES:
-	case -EPERM:
-	case -ENOMEM:
-	case -EINTR:
-	case -ERESTARTSYS:
-		return true;
-	default:
-		return false;
-	}
-}
-
 /*
  * dma_buf_vmap() for exporters without a vmap op of their own.  Returns 0 also
  * while the buffer is revoked for a while; -EACCES if no CPU may map it, or if it was
@@ -212,7 +196,8 @@ int dma_buf_vmap_core(struct dma_buf *dmabuf, struct iosys_map *map)
 	if (err)
 		goto err_free_area;
 	err = dma_buf_vmap_fill(dmabuf, addr, true, &iomem);
-	if (dma_buf_vmap_fatal(err))
+	/* What is revoked for a while can be mapped: better times come. */
+	if (err && err != -EAGAIN && err != -EIO)
 		goto err_clear;
 
 	dmabuf->vmap_dummy = dummy;

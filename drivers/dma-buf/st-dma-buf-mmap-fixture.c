@@ -48,15 +48,15 @@ static void st_put_range(void *priv, struct dma_buf_range *range)
 	exp->puts++;
 }
 
-static int st_wait(void *priv, bool intr)
+static void st_wait(void *priv, bool intr)
 {
 	struct st_exporter *exp = priv;
 
 	exp->waits++;
 	exp->intr_waits += intr;
-	if (!exp->wait_err)
-		exp->err = 0;
-	return exp->wait_err;
+	lockdep_assert_not_held(&current->mm->mmap_lock);
+	if (exp->waits >= exp->nr_waits)
+		exp->err = exp->err_after;
 }
 
 static int st_may_map(void *priv)

@@ -143,18 +143,18 @@ static void st_zap(struct kunit *test)
 struct st_answer {
 	const char *description;
 	int err;
-	int wait_err;
+	int err_after;
 	bool readable;
-	bool waits;
+	unsigned int waits;
 };
 
 static const struct st_answer st_answers[] = {
-	{ "moving", -EAGAIN, 0, true, true },
-	{ "moving, and then off", -EAGAIN, -EIO, false, true },
-	{ "moving, a wait that did not wait", -EAGAIN, -EAGAIN, false, true },
-	{ "off", -EIO, 0, false, false },
-	{ "revoked", -ENODEV, 0, false, false },
-	{ "out of memory", -ENOMEM, 0, false, false },
+	{ "moving", -EAGAIN, 0, true, 1 },
+	{ "moving again and again", -EAGAIN, 0, true, 5 },
+	{ "moving, and then off", -EAGAIN, -EIO, false, 1 },
+	{ "off", -EIO, 0, false, 0 },
+	{ "revoked", -ENODEV, 0, false, 0 },
+	{ "out of memory", -ENOMEM, 0, false, 0 },
 };
 
 KUNIT_ARRAY_PARAM_DESC(st_answers, st_answers, description);
@@ -170,10 +170,11 @@ static void st_fault_answers(struct kunit *test)
 
 	dma_buf_st_map_all(test);
 	t->exp->err = answer->err;
-	t->exp->wait_err = answer->wait_err;
+	t->exp->err_after = answer->err_after;
+	t->exp->nr_waits = answer->waits;
 	KUNIT_EXPECT_EQ(test, answer->readable ? MARK(2) : 0,
 			st_read(t->addr + 2 * PAGE_SIZE));
-	KUNIT_EXPECT_EQ(test, answer->waits, t->exp->waits > 0);
+	KUNIT_EXPECT_EQ(test, answer->waits, t->exp->waits);
 
 	t->exp->err = 0;
 	KUNIT_EXPECT_EQ(test, MARK(2), st_read(t->addr + 2 * PAGE_SIZE));
@@ -438,11 +439,10 @@ static void st_populate_late(struct kunit *test)
 
 	dma_buf_st_export(test, NR_PAGES * PAGE_SIZE, O_RDWR);
 	t->exp->err = -EAGAIN;
-	t->exp->wait_err = -ETIME;
+	t->exp->err_after = -ETIME;
 	t->addr = st_mmap(t, 0, NR_PAGES, PROT_READ, MAP_SHARED | MAP_POPULATE);
 	KUNIT_EXPECT_FALSE(test, IS_ERR_VALUE(t->addr));
-	/* Once without the locks of the fault, once with them. */
-	KUNIT_EXPECT_EQ(test, 2, t->exp->waits);
+	KUNIT_EXPECT_EQ(test, 1, t->exp->waits);
 }
 
 /* An address leads to the buffer if all of the span is in one piece of it. */

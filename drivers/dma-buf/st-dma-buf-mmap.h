@@ -25,7 +25,8 @@ struct st_exporter {
 	const struct dma_buf_range *lie;	/* what get_range answers */
 	enum dma_buf_caching caching;
 	int err;		/* what get_range returns */
-	int wait_err;		/* what wait returns; 0 also clears @err */
+	int err_after;		/* what it returns after so many waits */
+	unsigned int nr_waits;
 	unsigned int gets;
 	unsigned int puts;
 	unsigned int waits;

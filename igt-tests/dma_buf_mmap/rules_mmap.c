@@ -352,6 +352,13 @@ static void check_populated(const struct source *s, int fd, off_t offset)
 	dbm_munmap(p, SIZE);
 
 	p = dbm_mmap(fd, SIZE, RW, offset);
+	igt_assert_eq(mlock2(p, SIZE, MLOCK_ONFAULT), 0);
+	if (!(s->flags & SOURCE_EAGER))
+		igt_assert_lte(1, faults_of_walk(p));
+	igt_assert_eq(munlock(p, SIZE), 0);
+	dbm_munmap(p, SIZE);
+
+	p = dbm_mmap(fd, SIZE, RW, offset);
 	if (stays) {
 		igt_assert_eq(madvise(p + SZ_4K, SIZE - SZ_4K, MADV_POPULATE_WRITE), 0);
 		igt_assert_eq(madvise(p, SIZE, MADV_POPULATE_READ), 0);

@@ -17,7 +17,6 @@ struct device;
 struct dma_buf;
 struct dma_resv;
 struct file;
-struct p2pdma_provider;
 struct page;
 struct sg_table;
 struct vm_fault;
@@ -55,7 +54,6 @@ enum dma_buf_caching {
  *	encryption
  * @iomem: the run is device memory, to be accessed with memcpy_fromio() and
  *	friends only
- * @provider: the device that provides the run for peer-to-peer DMA, or NULL
  * @cookie: for the exporter, between get_range and put_range
  *
  * Only the dma-buf core and the exporter itself ever see one: a pfn has no
@@ -73,7 +71,6 @@ struct dma_buf_range {
 	bool caching_hint;
 	bool decrypted;
 	bool iomem;
-	struct p2pdma_provider *provider;
 	int cookie;
 };
 
@@ -100,11 +97,11 @@ struct dma_buf_mmap_ops {
 	 * Return: %0 with @range filled in, or why there is no CPU map now:
 	 *
 	 * * %-ENODATA - nothing is populated; only without @populate
-	 * * %-EAGAIN - moving or revoked for a while: call @wait, ask again
+	 * * %-EAGAIN - moving or revoked, but not for long: call @wait, ask again
 	 * * %-ENODEV - revoked for good
 	 * * %-EACCES - no CPU may ever map this buffer
 	 * * %-ENOMEM - out of memory
-	 * * %-EINTR, %-ERESTARTSYS - a signal is pending
+	 * * %-EINTR, %-ERESTARTSYS - a fatal signal is pending
 	 * * anything else - SIGBUS for this access, a later one may succeed
 	 *
 	 * An access that will fail fails at once, not after an %-EAGAIN: who
@@ -125,17 +122,13 @@ struct dma_buf_mmap_ops {
 	 * @wait:
 	 *
 	 * Wait until @get_range no longer has reason to return %-EAGAIN: killably,
-	 * or with @intr until any signal.  The caller holds a reference to the
-	 * buffer.
+	 * or with @intr until any signal.  @get_range is asked again; one that has
+	 * given up waiting says so.  The caller holds a reference to the buffer.
+	 * Without it, %-EAGAIN is an error like others.
 	 *
-	 * Context: Process context, reservation lock not held, perhaps mmap_lock
-	 * or a VMA lock held.
-	 *
-	 * Return: %0 to have @get_range asked again, %-EINTR or %-ERESTARTSYS for a
-	 * signal, any other error if the access is to end in SIGBUS rather than to
-	 * be late.
+	 * Context: Process context; no lock of the buffer's or of mm's is held.
 	 */
-	int (*wait)(void *priv, bool intr);
+	void (*wait)(void *priv, bool intr);
 	/**
 	 * @may_map:
 	 *
@@ -157,8 +150,8 @@ struct dma_buf_mmap_ops {
 /* What the buffer's file may not write is not written through an importer's either. */
 #define DMA_BUF_MMAP_STRICT	BIT(1)
 /*
- * The backing is there for the life of the buffer, is never revoked and never moves:
- * mmap() maps it, and no fault follows.
+ * The backing is there for the life of the buffer, is never revoked, never moves and
+ * has one caching: mmap() maps it, and no fault follows.
  */
 #define DMA_BUF_MMAP_EAGER	BIT(2)
 /*
@@ -242,14 +235,26 @@ struct dma_buf_ref_ops {
 };
 
 /* For exporters */
-void dma_buf_range_from_pages(struct page **pages, unsigned long nr_pages,
-			      struct dma_buf_range *range);
+/**
+ * dma_buf_range_from_pages - a range that is an array of pages
+ * @pages: the pages of the buffer; they stay where they are until put_range
+ * @nr_pages: how many there are
+ * @range: filled in
+ *
+ * For &dma_buf_mmap_ops.get_range.
+ */
+static inline void dma_buf_range_from_pages(struct page **pages,
+					    unsigned long nr_pages,
+					    struct dma_buf_range *range)
+{
+	range->start = 0;
+	range->nr_pages = nr_pages;
+	range->pages = pages;
+}
+
 bool dma_buf_pages_whole_folios(struct page **pages, unsigned long nr_pages);
 struct page **dma_buf_pages_from_sgt(struct sg_table *sgt,
 				     unsigned long nr_pages);
-struct page **dma_buf_pages_from_dma(struct device *dev, void *cpu_addr,
-				     dma_addr_t dma_addr, size_t size,
-				     unsigned long attrs);
 #ifdef CONFIG_DMABUF_MMAP_VMAP
 void dma_buf_vmap_restore(struct dma_buf *dmabuf);
 #else
@@ -273,19 +278,9 @@ int dma_buf_mmap_access(struct vm_area_struct *vma, unsigned long addr,
 unsigned long dma_buf_mmap_align_area(struct dma_buf_mmap *m, struct file *file,
 				      unsigned long addr, unsigned long len,
 				      pgoff_t pgoff, unsigned long flags);
-#ifdef CONFIG_MMU
 void dma_buf_mmap_zap(struct dma_buf_mmap *m);
 bool dma_buf_vm_get_dmabuf(struct vm_area_struct *vma, unsigned long addr,
 			   struct dma_buf_ref *ref);
-#else
-static inline void dma_buf_mmap_zap(struct dma_buf_mmap *m) { }
-static inline bool dma_buf_vm_get_dmabuf(struct vm_area_struct *vma,
-					 unsigned long addr,
-					 struct dma_buf_ref *ref)
-{
-	return false;
-}
-#endif
 pgprot_t dma_buf_range_prot(const struct dma_buf_range *range, pgprot_t prot);
 
 /* From an address to the buffer behind it */

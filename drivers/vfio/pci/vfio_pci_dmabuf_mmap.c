@@ -8,10 +8,15 @@
  * too; one of several runs has no such place and is mapped in its own inode.  Each has
  * a reservation lock of its own, as importers may lock two buffers of a device at once.
  *
- * All are revoked with memory_lock held for writing, for as long as the device may not
- * be accessed.  A fault that finds it so looks who holds memory_lock: if somebody does
- * for writing, he is bound to let go (a reset), and the fault waits.  If nobody does,
- * user space turned the device off, and the access fails.
+ * All are revoked for as long as the device may not be accessed: because it is off,
+ * which changes with memory_lock held for writing, or because it is being reset, which
+ * is for the PCI core to decide.  revoke_lock is inside memory_lock and protects both.
+ * Accesses to config space wait for the end of a reset, some with memory_lock held: so
+ * what is called in one must not take that.
+ *
+ * A fault that finds it revoked waits if it is in a reset, or if somebody holds
+ * memory_lock for writing: either is bound to end.  If not, user space turned the device
+ * off, and the access fails.
  */
 #include <linux/bsearch.h>
 #include <linux/dma-buf.h>
@@ -21,6 +26,7 @@
 #include <linux/pagemap.h>
 #include <linux/pci-p2pdma.h>
 #include <linux/sched/mm.h>
+#include <linux/wait_bit.h>
 
 #include "vfio_pci_priv.h"
 
@@ -29,6 +35,9 @@
 /* Why a device that is revoked cannot be accessed; its reservation lock is held. */
 static int vfio_pci_revoked_error(struct vfio_pci_core_device *vdev)
 {
+	/* Cleared after the revocation has ended. */
+	if (READ_ONCE(vdev->in_reset))
+		return -EAGAIN;
 	/* The order of the locks is the other way round: only try. */
 	if (!down_read_trylock(&vdev->memory_lock))
 		return -EAGAIN;
@@ -63,20 +72,26 @@ static int vfio_pci_bars_get_range(void *data, pgoff_t pgoff, bool populate,
 	return 0;
 }
 
-static int vfio_pci_wait_memory_lock(struct vfio_pci_core_device *vdev, bool intr)
+/*
+ * The file of the VMA, or the caller, keeps the device.  Drivers copy to and from user
+ * space with memory_lock held for reading, so that mmap_lock must not be held here.
+ */
+static void vfio_pci_bars_wait(void *data, bool intr)
 {
-	int ret = intr ? down_read_interruptible(&vdev->memory_lock) :
-			 down_read_killable(&vdev->memory_lock);
+	struct vfio_pci_core_device *vdev = data;
+	int ret;
 
+	ret = intr ? wait_var_event_interruptible(&vdev->in_reset,
+						  !READ_ONCE(vdev->in_reset)) :
+		     wait_var_event_killable(&vdev->in_reset,
+					     !READ_ONCE(vdev->in_reset));
+	if (ret)
+		return;
+
+	ret = intr ? down_read_interruptible(&vdev->memory_lock) :
+		     down_read_killable(&vdev->memory_lock);
 	if (!ret)
 		up_read(&vdev->memory_lock);
-	return ret;
-}
-
-/* The file of the VMA keeps the device. */
-static int vfio_pci_bars_wait(void *data, bool intr)
-{
-	return vfio_pci_wait_memory_lock(data, intr);
 }
 
 static const struct dma_buf_mmap_ops vfio_pci_bars_mmap_ops = {
@@ -155,7 +170,9 @@ const struct vm_operations_struct vfio_pci_mmap_ops = {
  */
 void vfio_pci_bars_init(struct vfio_pci_core_device *vdev)
 {
+	mutex_init(&vdev->revoke_lock);
 	dma_resv_init(&vdev->bars_resv);
+	vdev->memory_off = true;
 	vdev->bars_revoked = true;
 	vdev->bars = (struct dma_buf_mmap) {
 		.ops = &vfio_pci_bars_mmap_ops,
@@ -170,16 +187,10 @@ void vfio_pci_bars_init(struct vfio_pci_core_device *vdev)
 	};
 }
 
-/**
- * vfio_pci_bars_move - take the BARs from the CPUs, or let them have them again
- * @vdev: the device
- * @revoked: whether they may not be accessed
- *
- * Context: Process context, memory_lock held for writing.
- */
-void vfio_pci_bars_move(struct vfio_pci_core_device *vdev, bool revoked)
+/* For vfio_pci_dma_buf_revoke(): the BARs as the device fd shows them. */
+void vfio_pci_bars_revoke(struct vfio_pci_core_device *vdev, bool revoked)
 {
-	lockdep_assert_held_write(&vdev->memory_lock);
+	lockdep_assert_held(&vdev->revoke_lock);
 
 	dma_resv_lock(vdev->bars.resv, NULL);
 	vdev->bars_revoked = revoked;
@@ -189,13 +200,37 @@ void vfio_pci_bars_move(struct vfio_pci_core_device *vdev, bool revoked)
 }
 
 /**
+ * vfio_pci_dma_buf_move - the device was turned off, or on again
+ * @vdev: the device
+ * @revoked: whether it may not be accessed
+ *
+ * On return with @revoked, nobody reaches it.  A reset may still be under way else.
+ *
+ * Context: Process context, memory_lock held for writing.
+ */
+void vfio_pci_dma_buf_move(struct vfio_pci_core_device *vdev, bool revoked)
+{
+	lockdep_assert_held_write(&vdev->memory_lock);
+
+	/* Whatever else was done to it, the device is in a low-power state. */
+	if (!revoked && vdev->pm_runtime_engaged)
+		return;
+
+	mutex_lock(&vdev->revoke_lock);
+	vdev->memory_off = revoked;
+	vfio_pci_dma_buf_revoke(vdev, revoked || vdev->in_reset);
+	mutex_unlock(&vdev->revoke_lock);
+}
+
+/**
  * vfio_pci_bars_open - the device was opened
  * @vdev: the device
  */
 void vfio_pci_bars_open(struct vfio_pci_core_device *vdev)
 {
 	down_write(&vdev->memory_lock);
-	vfio_pci_bars_move(vdev, !__vfio_pci_memory_enabled(vdev));
+	vdev->bars_open = true;
+	vfio_pci_dma_buf_move(vdev, !__vfio_pci_memory_enabled(vdev));
 	up_write(&vdev->memory_lock);
 }
 
@@ -232,11 +267,10 @@ static int vfio_pci_dma_buf_get_range(void *data, pgoff_t pgoff, bool populate,
 	range->start = run->start;
 	range->nr_pages = run->nr_pages;
 	range->pfn = run->pfn;
-	range->provider = priv->provider;
 	return 0;
 }
 
-static int vfio_pci_dma_buf_wait(void *data, bool intr)
+static void vfio_pci_dma_buf_wait(void *data, bool intr)
 {
 	struct vfio_pci_dma_buf *priv = data;
 	struct vfio_pci_core_device *vdev;
@@ -245,17 +279,16 @@ static int vfio_pci_dma_buf_wait(void *data, bool intr)
 	ret = intr ? dma_resv_lock_interruptible(priv->dmabuf->resv, NULL) :
 		     dma_resv_lock_killable(priv->dmabuf->resv, NULL);
 	if (ret)
-		return ret;
+		return;
 	vdev = priv->vdev;
 	if (vdev && !vfio_device_try_get_registration(&vdev->vdev))
 		vdev = NULL;
 	dma_resv_unlock(priv->dmabuf->resv);
 	if (!vdev)
-		return -ENODEV;
+		return;
 
-	ret = vfio_pci_wait_memory_lock(vdev, intr);
+	vfio_pci_bars_wait(vdev, intr);
 	vfio_device_put_registration(&vdev->vdev);
-	return ret;
 }
 
 static int vfio_pci_dma_buf_may_map(void *data)
@@ -337,7 +370,8 @@ static int vfio_pci_dma_buf_init_mmap(struct vfio_pci_core_device *vdev,
 	mmap->decrypted = true;
 
 	/* Without runs the buffer is for DMA only. */
-	if (!vfio_pci_dma_buf_in_bar(priv, vdev->pdev, bar))
+	if (!vdev->bar_mmap_supported[bar] ||
+	    !vfio_pci_dma_buf_in_bar(priv, vdev->pdev, bar))
 		return 0;
 	ret = vfio_pci_dma_buf_make_runs(priv);
 	if (ret || priv->nr_runs > 1)
@@ -368,7 +402,7 @@ void vfio_pci_dma_buf_fini_mmap(struct vfio_pci_dma_buf *priv)
  * @bar: index of the BAR
  * @open_flags: O_RDONLY or O_RDWR, and O_CLOEXEC
  *
- * Context: Process context, memory_lock not held.
+ * Context: Process context, revoke_lock not held.
  * Return: %0, and dma_buf_put() frees @priv; or a negative error value, %-EINTR
  * among them.
  */
@@ -405,15 +439,14 @@ int vfio_pci_dma_buf_export(struct vfio_pci_core_device *vdev,
 		goto err_put_registration;
 	}
 
-	ret = down_write_killable(&vdev->memory_lock);
+	ret = mutex_lock_killable(&vdev->revoke_lock);
 	if (ret) {
 		dma_buf_put(priv->dmabuf);
 		return ret;
 	}
-	priv->revoked = vdev->pm_runtime_engaged ||
-			!__vfio_pci_memory_enabled(vdev);
+	priv->revoked = vdev->bars_revoked;
 	list_add_tail(&priv->dmabufs_elm, &vdev->dmabufs);
-	up_write(&vdev->memory_lock);
+	mutex_unlock(&vdev->revoke_lock);
 	return 0;
 
 err_put_registration:
@@ -459,57 +492,24 @@ static struct dma_buf *vfio_pci_ref_export(struct dma_buf_ref *ref)
 	return ret ? ERR_PTR(ret) : priv->dmabuf;
 }
 
-/*
- * A reset that VFIO does itself holds memory_lock and has revoked already; any
- * other one (sysfs, a reset of the bus for another device) does it here.
- */
-int vfio_pci_try_reset_function(struct vfio_pci_core_device *vdev)
-{
-	int ret;
-
-	lockdep_assert_held_write(&vdev->memory_lock);
-
-	WRITE_ONCE(vdev->reset_task, current);
-	ret = pci_try_reset_function(vdev->pdev);
-	WRITE_ONCE(vdev->reset_task, NULL);
-	return ret;
-}
-
 /**
  * vfio_pci_core_reset_prepare - &pci_error_handlers.reset_prepare
  * @pdev: the device
  *
  * Takes BARs away from all CPUs and from those who do DMA to them, until
- * vfio_pci_core_reset_done().  A driver with a handler of its own calls this first.
+ * vfio_pci_core_reset_done(), whoever resets the device.  A driver with a handler of its
+ * own calls this first.
  *
- * Context: Process context, device lock held.  Returns with memory_lock held for
- * writing, which it is already if the reset is VFIO's own.
+ * Context: Process context, device lock held; perhaps memory_lock too, for writing.
  */
 void vfio_pci_core_reset_prepare(struct pci_dev *pdev)
 {
 	struct vfio_pci_core_device *vdev = dev_get_drvdata(&pdev->dev);
 
-	/* Equal only if this very task set it, up the stack. */
-	if (READ_ONCE(vdev->reset_task) == current)
-		return;
-
-	/*
-	 * Who resets has blocked accesses to config space, which a write to it
-	 * through VFIO waits for with memory_lock held.
-	 */
-	if (!down_write_trylock(&vdev->memory_lock)) {
-		const bool blocked = pdev->block_cfg_access;
-
-		if (blocked)
-			pci_cfg_access_unlock(pdev);
-		/* A reset of the bus has the device locks of all, in order. */
-		down_write_nest_lock(&vdev->memory_lock, &pdev->dev.mutex);
-		if (blocked)
-			pci_cfg_access_lock(pdev);
-	}
-
-	vfio_pci_zap_bars(vdev);
-	vfio_pci_dma_buf_move(vdev, true);
+	mutex_lock(&vdev->revoke_lock);
+	WRITE_ONCE(vdev->in_reset, true);
+	vfio_pci_dma_buf_revoke(vdev, true);
+	mutex_unlock(&vdev->revoke_lock);
 }
 EXPORT_SYMBOL_GPL(vfio_pci_core_reset_prepare);
 
@@ -526,13 +526,11 @@ void vfio_pci_core_reset_done(struct pci_dev *pdev)
 {
 	struct vfio_pci_core_device *vdev = dev_get_drvdata(&pdev->dev);
 
-	if (READ_ONCE(vdev->reset_task) == current)
-		return;
-
-	/* Those on the list are there only while the device has a vconfig. */
-	if (!list_empty(&vdev->dmabufs) && __vfio_pci_memory_enabled(vdev))
-		vfio_pci_dma_buf_move(vdev, false);
-	up_write(&vdev->memory_lock);
+	mutex_lock(&vdev->revoke_lock);
+	vfio_pci_dma_buf_revoke(vdev, vdev->memory_off);
+	/* Last: a fault that finds neither that nor the device takes it for turned off. */
+	store_release_wake_up(&vdev->in_reset, false);
+	mutex_unlock(&vdev->revoke_lock);
 }
 EXPORT_SYMBOL_GPL(vfio_pci_core_reset_done);
 
@@ -548,8 +546,10 @@ void vfio_pci_prime_memory_lock(struct vfio_pci_core_device *vdev)
 	struct mm_struct *mm = mm_alloc();
 
 	down_write(&vdev->memory_lock);
+	mutex_lock(&vdev->revoke_lock);
 	dma_resv_lock(vdev->bars.resv, NULL);
 	dma_resv_unlock(vdev->bars.resv);
+	mutex_unlock(&vdev->revoke_lock);
 	up_write(&vdev->memory_lock);
 	if (!mm)
 		return;

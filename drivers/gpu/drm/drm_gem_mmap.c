@@ -59,7 +59,15 @@ static void drm_gem_mmap_hold(struct dma_buf_mmap *m, bool hold)
 		drm_gem_object_put(m->priv);
 }
 
-/* Take up what a driver may have set since the object was made. */
+/**
+ * drm_gem_mmap_prepare - take up what a driver may have set since the object was made
+ * @obj: the object
+ *
+ * GEM does it where it maps or exports an object.  For a driver that does neither by GEM
+ * and calls the core.
+ *
+ * Return: &drm_gem_object.mmap.
+ */
 struct dma_buf_mmap *drm_gem_mmap_prepare(struct drm_gem_object *obj)
 {
 	struct dma_buf_mmap *m = &obj->mmap;
@@ -74,6 +82,7 @@ struct dma_buf_mmap *drm_gem_mmap_prepare(struct drm_gem_object *obj)
 		      obj->size >> PAGE_SHIFT;
 	return m;
 }
+EXPORT_SYMBOL_GPL(drm_gem_mmap_prepare);
 
 /**
  * drm_gem_mmap_export - have the core know the CPU mappings of an object

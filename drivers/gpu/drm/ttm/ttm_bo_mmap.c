@@ -90,9 +90,18 @@ static int ttm_bo_io_range(struct ttm_buffer_object *bo, pgoff_t pgoff,
 		return 0;
 	}
 
-	/* The driver's memory may have gaps: look for the run as far as a PMD leaf goes. */
-	first = pgoff - min(range->pfn % PTRS_PER_PTE, pgoff);
-	end = min(pgoff + PTRS_PER_PTE - range->pfn % PTRS_PER_PTE, nr_pages);
+	/*
+	 * The driver's memory may have gaps: look for the run as far as a PMD leaf goes,
+	 * or as far as its own fault handler prefaults.
+	 */
+	if (bo->base.funcs && bo->base.funcs->vm_ops) {
+		first = pgoff;
+		end = min(pgoff + TTM_BO_VM_NUM_PREFAULT, nr_pages);
+	} else {
+		first = pgoff - min(range->pfn % PTRS_PER_PTE, pgoff);
+		end = min(pgoff + PTRS_PER_PTE - range->pfn % PTRS_PER_PTE,
+			  nr_pages);
+	}
 	while (range->start > first &&
 	       ttm_bo_io_mem_pfn(bo, range->start - 1) == range->pfn - 1) {
 		range->start--;
@@ -131,7 +140,9 @@ static bool ttm_bo_block_range(struct ttm_buffer_object *bo, pgoff_t pgoff,
 		    page_private(tt->pages[first]) < order)
 			continue;
 		range->start = first;
-		range->nr_pages = 1UL << order;
+		/* Of pages behind the buffer the core knows nothing. */
+		range->nr_pages = min(1UL << order,
+				      PFN_UP(bo->base.size) - first);
 		range->pfn = pfn;
 		return true;
 	}
@@ -266,7 +277,8 @@ vm_fault_t ttm_bo_vm_insert(struct vm_fault *vmf, pgprot_t prot,
 			    pgoff_t num_prefault)
 {
 	struct ttm_buffer_object *bo = vmf->vma->vm_private_data;
-	struct dma_buf_mmap *m = &bo->base.mmap;
+	/* Nobody else has set it up if the driver has an mmap operation of its own. */
+	struct dma_buf_mmap *m = drm_gem_mmap_prepare(&bo->base);
 	struct dma_buf_range range;
 	vm_fault_t ret;
 	int err;

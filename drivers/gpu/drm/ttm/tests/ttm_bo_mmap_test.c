@@ -496,6 +496,23 @@ static void ttm_mmap_driver_forward(struct kunit *test)
 	ttm_mmap_unmap(t);
 }
 
+/* A driver that maps by itself, i915 for one, maps what nobody has exported. */
+static void ttm_mmap_driver_alone(struct kunit *test)
+{
+	struct ttm_mmap_test *t = test->priv;
+	struct dma_buf_mmap *m = &t->bo->base.mmap;
+
+	ttm_mmap_unmap(t);
+	/* As TTM has made it. */
+	*m = (struct dma_buf_mmap) { .ops = m->ops, .flags = m->flags };
+	t->vm_ops = &ttm_mmap_driver_vm_ops;
+	t->native = ttm_mmap_map(test, t->file);
+	ttm_mmap_make_vram(test);
+	KUNIT_EXPECT_EQ(test, ttm_mmap_read(test, t->native +
+					    VRAM_RUN * PAGE_SIZE), VRAM_RUN);
+	ttm_mmap_unmap(t);
+}
+
 /* One without huge_fault gets no large leaf: mm has not looked whether it may be. */
 static void ttm_mmap_driver_small(struct kunit *test)
 {
@@ -528,6 +545,7 @@ static struct kunit_case ttm_mmap_cases[] = {
 	KUNIT_CASE(ttm_mmap_swapped),
 	KUNIT_CASE(ttm_mmap_vram_runs),
 	KUNIT_CASE(ttm_mmap_driver_forward),
+	KUNIT_CASE(ttm_mmap_driver_alone),
 	KUNIT_CASE(ttm_mmap_driver_small),
 	{}
 };

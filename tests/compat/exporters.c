@@ -219,6 +219,7 @@ struct exporter exporters[] = {
 	HEAP("heap-cma", SZ_64K, "default_cma_region reserved linux,cma"),
 	VIVID("vivid-vmalloc", 0),
 	VIVID("vivid-dma", 1),
+	VIVID("vivid-non-coherent", 3),
 	{ .name = "vfio-bar", .size = SZ_64K, .find = vfio_bar_find,
 	  .create = vfio_bar_create, .export = vfio_bar_export, .release = close_own },
 	{ .name = "vfio-bar-off", .flags = EXPORTER_BRIEF, .size = SZ_64K, .find = vfio_bar_find,

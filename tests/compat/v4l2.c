@@ -11,11 +11,13 @@
 #include "compat.h"
 
 /*
- * The test driver vivid: instance 0 has memory of vmalloc(), 1 of the DMA allocator, and
- * 2, again of vmalloc(), is where the memory of others is captured to.
+ * The test driver vivid: instance 0 has memory of vmalloc(), 1 of the DMA allocator, 3 such
+ * that is not coherent, and 2, again of vmalloc(), is where the memory of others is captured
+ * to.
  */
 
 #define INSTANCE_USERPTR 2
+#define INSTANCE_NON_COHERENT 3
 
 static bool find_instance(unsigned int instance, char *path, size_t n)
 {
@@ -46,10 +48,10 @@ const char *vivid_find(struct exporter *e)
 }
 
 /* The device set to its smallest picture; -1: errno */
-static int open_video(const char *path, unsigned int memory, size_t *size)
+static int open_video(const char *path, unsigned int memory, unsigned int flags, size_t *size)
 {
 	struct v4l2_requestbuffers request = {
-		.count = 2, .type = V4L2_BUF_TYPE_VIDEO_CAPTURE, .memory = memory,
+		.count = 2, .type = V4L2_BUF_TYPE_VIDEO_CAPTURE, .memory = memory, .flags = flags,
 	};
 	struct v4l2_format format = { .type = V4L2_BUF_TYPE_VIDEO_CAPTURE };
 	int fd = open(path, O_RDWR | O_CLOEXEC);
@@ -69,7 +71,8 @@ int vivid_create(struct buffer *b)
 		.type = V4L2_BUF_TYPE_VIDEO_CAPTURE, .memory = V4L2_MEMORY_MMAP,
 	};
 
-	b->own = open_video(b->e->path, V4L2_MEMORY_MMAP, &b->size);
+	b->own = open_video(b->e->path, V4L2_MEMORY_MMAP, b->e->arg == INSTANCE_NON_COHERENT ?
+			    V4L2_MEMORY_FLAG_NON_COHERENT : 0, &b->size);
 	if (b->own < 0 || ioctl(b->own, VIDIOC_QUERYBUF, &query))
 		return errno;
 	b->own_offset = query.m.offset;
@@ -120,7 +123,7 @@ void op_userptr(struct target *t, int arg)
 
 	if (!p || !find_instance(INSTANCE_USERPTR, path, sizeof(path)))
 		return;
-	fd = open_video(path, V4L2_MEMORY_USERPTR, &size);
+	fd = open_video(path, V4L2_MEMORY_USERPTR, 0, &size);
 	if (fd < 0) {
 		say_error("device", errno);
 		return;

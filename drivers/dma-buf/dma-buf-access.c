@@ -79,8 +79,8 @@ static int dma_buf_range_copy(const struct dma_buf_range *range, pgoff_t pgoff,
 }
 
 /* As much of the access as lies in one page. */
-static int dma_buf_access_page(struct dma_buf_mmap *m, pgoff_t pgoff,
-			       size_t offset, void *buf, size_t len, bool write)
+int dma_buf_mmap_copy(struct dma_buf_mmap *m, pgoff_t pgoff, size_t offset,
+		      void *buf, size_t len, bool write)
 {
 	struct dma_buf_range range;
 	int err;
@@ -133,9 +133,9 @@ int dma_buf_mmap_access(struct vm_area_struct *vma, unsigned long addr,
 
 		if (fatal_signal_pending(current))
 			return done ?: -EINTR;
-		err = dma_buf_access_page(m, linear_page_index(vma, pos) -
-					  m->offset, offset_in_page(pos),
-					  buf + done, part, write);
+		err = dma_buf_mmap_copy(m, linear_page_index(vma, pos) - m->offset,
+					offset_in_page(pos), buf + done, part,
+					write);
 		if (err)
 			return done ?: err;
 		done += part;

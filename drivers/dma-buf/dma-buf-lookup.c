@@ -177,3 +177,17 @@ struct dma_buf *dma_buf_get_from_address(struct mm_struct *mm,
 	return dmabuf;
 }
 EXPORT_SYMBOL_NS_GPL(dma_buf_get_from_address, "DMA_BUF");
+
+/**
+ * dma_buf_has_user_pages - whether get_user_pages() finds the pages of a buffer
+ * @dmabuf: the buffer
+ *
+ * For those who can do with either.
+ *
+ * Return: whether it does, by an address in a mapping of @dmabuf.
+ */
+bool dma_buf_has_user_pages(const struct dma_buf *dmabuf)
+{
+	return dmabuf->mmap && dmabuf->mmap->flags & DMA_BUF_MMAP_PAGES;
+}
+EXPORT_SYMBOL_NS_GPL(dma_buf_has_user_pages, "DMA_BUF");

@@ -41,10 +41,14 @@ int dma_buf_mmap_file(struct dma_buf *dmabuf, struct vm_area_struct *vma);
 unsigned long dma_buf_mmap_unmapped_area(struct file *file, unsigned long addr,
 					 unsigned long len, unsigned long pgoff,
 					 unsigned long flags);
+int dma_buf_mmap_wait_fences(struct dma_buf_mmap *m, bool intr);
 int dma_buf_mmap_lock_idle(struct dma_buf_mmap *m, bool intr);
+int dma_buf_mmap_copy(struct dma_buf_mmap *m, pgoff_t pgoff, size_t offset,
+		      void *buf, size_t len, bool write);
 
 /* Only with CONFIG_DMABUF_MMAP_VMAP */
 void dma_buf_vmap_revoke(struct dma_buf *dmabuf);
+void dma_buf_vmap_restore(struct dma_buf *dmabuf);
 int dma_buf_vmap_core(struct dma_buf *dmabuf, struct iosys_map *map);
 void dma_buf_vunmap_core(struct dma_buf *dmabuf);
 

@@ -416,7 +416,7 @@ static void mock_change_state(struct mock_buf *buf,
 	trace_dma_buf_mmap_revoke(dmabuf, state != DMA_BUF_MOCK_READY,
 				  state == DMA_BUF_MOCK_REVOKED);
 	if (state == DMA_BUF_MOCK_READY) {
-		dma_buf_vmap_restore(dmabuf);
+		dma_buf_restore_mappings(dmabuf);
 		return;
 	}
 

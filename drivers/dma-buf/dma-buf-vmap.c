@@ -139,16 +139,7 @@ void dma_buf_vmap_revoke(struct dma_buf *dmabuf)
 				   dmabuf->vmap_dummy);
 }
 
-/**
- * dma_buf_vmap_restore - the backing can be accessed again
- * @dmabuf: the buffer, exported with &dma_buf_export_info.mmap
- *
- * For exporters that revoke for a while.  User space comes back by faults; what
- * dma_buf_vmap() gave out comes back by this.  Costs nothing if there is none.
- *
- * Context: Process context, reservation lock held; &dma_buf_mmap_ops.get_range
- * returns %0 again.
- */
+/* For dma_buf_restore_mappings(): what was given out reaches the buffer again. */
 void dma_buf_vmap_restore(struct dma_buf *dmabuf)
 {
 	bool iomem;
@@ -160,7 +151,6 @@ void dma_buf_vmap_restore(struct dma_buf *dmabuf)
 		dma_buf_vmap_fill(dmabuf, (unsigned long)dmabuf->vmap_ptr.vaddr,
 				  false, &iomem);
 }
-EXPORT_SYMBOL_NS_GPL(dma_buf_vmap_restore, "DMA_BUF");
 
 /*
  * dma_buf_vmap() for exporters without a vmap op of their own.  Returns 0 also
@@ -170,20 +160,27 @@ EXPORT_SYMBOL_NS_GPL(dma_buf_vmap_restore, "DMA_BUF");
  */
 int dma_buf_vmap_core(struct dma_buf *dmabuf, struct iosys_map *map)
 {
+	const struct dma_buf_mmap *m = dmabuf->mmap;
 	struct vm_struct *area;
 	unsigned long addr;
 	struct page *dummy;
 	bool iomem = false;
-	int err = -ENOMEM;
+	int err;
 
 	dma_resv_assert_held(dmabuf->resv);
 
+	if (m->ops->may_map) {
+		err = m->ops->may_map(m->priv);
+		if (err)
+			return err;
+	}
 	if (dmabuf->size > DMA_BUF_VMAP_MAX)
 		return -E2BIG;
-	if (dmabuf->mmap->flags & DMA_BUF_MMAP_STRICT &&
+	if (m->flags & DMA_BUF_MMAP_STRICT &&
 	    !(dmabuf->file->f_mode & FMODE_WRITE))
 		return -EACCES;
 
+	err = -ENOMEM;
 	dummy = alloc_page(GFP_KERNEL | __GFP_ZERO);
 	if (!dummy)
 		return err;

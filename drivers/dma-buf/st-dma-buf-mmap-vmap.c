@@ -32,7 +32,7 @@ static void st_set_err(struct st_test *t, int err)
 	t->exp->err = err;
 	dma_buf_invalidate_mappings(t->dmabuf);
 	if (!err)
-		dma_buf_vmap_restore(t->dmabuf);
+		dma_buf_restore_mappings(t->dmabuf);
 	dma_resv_unlock(t->dmabuf->resv);
 }
 

@@ -10,10 +10,10 @@
 #include "dma_buf_mmap/access.h"
 #include "dma_buf_mmap/vfio.h"
 
-/* Devices of QEMU: ivshmem-plain and e1000e */
+/* Devices of QEMU: ivshmem-plain, e1000e and edu */
 static const struct kind {
 	unsigned int vendor, device, bar;
-} ivshmem = { 0x1af4, 0x1110, 2 }, e1000e = { 0x8086, 0x10d3, 0 };
+} ivshmem = { 0x1af4, 0x1110, 2 }, e1000e = { 0x8086, 0x10d3, 0 }, edu = { 0x1234, 0x11e8, 0 };
 
 static void sysfs_path(char *path, size_t n, const char *bdf, const char *file)
 {
@@ -157,6 +157,12 @@ void vfio_require_power(struct vfio_dev *dev)
 	require_vfio_pci(dev);
 }
 
+void vfio_require_dma(struct vfio_dev *dev)
+{
+	igt_require_f(find(dev, &edu, SZ_4K, SZ_1G), "there is no device \"edu\" of QEMU's\n");
+	require_vfio_pci(dev);
+}
+
 static struct vfio_region_info region(const struct vfio_dev *dev, unsigned int index)
 {
 	struct vfio_region_info info = { .argsz = sizeof(info), .index = index };
@@ -293,6 +299,14 @@ void vfio_sysfs_reset(const struct vfio_dev *dev)
 
 	sysfs_path(path, sizeof(path), dev->bdf, "reset");
 	igt_assert_eq(write_file(path, "1"), 0);
+}
+
+void vfio_attach(const struct vfio_dev *dev, uint32_t ioas)
+{
+	struct vfio_device_attach_iommufd_pt attach = { .argsz = sizeof(attach), .pt_id = ioas };
+
+	do_ioctl(dev->fd, VFIO_DEVICE_ATTACH_IOMMUFD_PT, &attach);
+	config_write(dev, PCI_COMMAND, config_read(dev, PCI_COMMAND) | PCI_COMMAND_MASTER);
 }
 
 uint8_t vfio_pm_capability(const struct vfio_dev *dev)

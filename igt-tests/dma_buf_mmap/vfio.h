@@ -38,6 +38,8 @@ struct vfio_dev {
 void vfio_require(struct vfio_dev *dev, uint64_t min, uint64_t max);
 /* The same for a device with registers in its BAR that can be sent to D3hot. */
 void vfio_require_power(struct vfio_dev *dev);
+/* The same for a device that does DMA when it is told to, see dma_buf_mmap_iommufd. */
+void vfio_require_dma(struct vfio_dev *dev);
 /* Open it; memory decode is on afterwards. */
 void vfio_open(struct vfio_dev *dev);
 void vfio_close(struct vfio_dev *dev);
@@ -56,6 +58,8 @@ void vfio_set_decode(const struct vfio_dev *dev, bool on);
 void vfio_reset(const struct vfio_dev *dev);
 bool vfio_has_sysfs_reset(const struct vfio_dev *dev);
 void vfio_sysfs_reset(const struct vfio_dev *dev);
+/* Let it do DMA, to what @ioas of its iommufd maps. */
+void vfio_attach(const struct vfio_dev *dev, uint32_t ioas);
 uint8_t vfio_pm_capability(const struct vfio_dev *dev);
 void vfio_set_power(const struct vfio_dev *dev, unsigned int state);
 

@@ -17,6 +17,7 @@ struct device;
 struct dma_buf;
 struct dma_resv;
 struct file;
+struct p2pdma_provider;
 struct page;
 struct sg_table;
 struct vm_fault;
@@ -54,6 +55,8 @@ enum dma_buf_caching {
  *	encryption
  * @iomem: the run is device memory, to be accessed with memcpy_fromio() and
  *	friends only
+ * @provider: the device that other devices find the run behind, for device memory; NULL:
+ *	none may map it
  * @cookie: for the exporter, between get_range and put_range
  *
  * Only the dma-buf core and the exporter itself ever see one: a pfn has no
@@ -71,6 +74,7 @@ struct dma_buf_range {
 	bool caching_hint;
 	bool decrypted;
 	bool iomem;
+	struct p2pdma_provider *provider;
 	int cookie;
 };
 
@@ -255,11 +259,6 @@ static inline void dma_buf_range_from_pages(struct page **pages,
 bool dma_buf_pages_whole_folios(struct page **pages, unsigned long nr_pages);
 struct page **dma_buf_pages_from_sgt(struct sg_table *sgt,
 				     unsigned long nr_pages);
-#ifdef CONFIG_DMABUF_MMAP_VMAP
-void dma_buf_vmap_restore(struct dma_buf *dmabuf);
-#else
-static inline void dma_buf_vmap_restore(struct dma_buf *dmabuf) { }
-#endif
 
 /* For exporters whose VMAs have vm_ops of their own */
 int dma_buf_mmap_vma(struct dma_buf_mmap *m, struct vm_area_struct *vma,
@@ -284,6 +283,7 @@ bool dma_buf_vm_get_dmabuf(struct vm_area_struct *vma, unsigned long addr,
 pgprot_t dma_buf_range_prot(const struct dma_buf_range *range, pgprot_t prot);
 
 /* From an address to the buffer behind it */
+bool dma_buf_has_user_pages(const struct dma_buf *dmabuf);
 struct dma_buf *dma_buf_get_from_address(struct mm_struct *mm,
 					 unsigned long addr, size_t len,
 					 vm_flags_t need, u64 *offset);

@@ -47,6 +47,7 @@ static int vfio_pci_dma_buf_get_range(void *data, pgoff_t pgoff, bool populate,
 	range->start = run->start;
 	range->nr_pages = run->nr_pages;
 	range->pfn = run->pfn;
+	range->provider = priv->provider;
 	return 0;
 }
 
@@ -75,7 +76,7 @@ static int vfio_pci_dma_buf_may_map(void *data)
 {
 	struct vfio_pci_dma_buf *priv = data;
 
-	if (!priv->nr_runs)
+	if (!priv->for_cpu)
 		return -EACCES;
 	return READ_ONCE(priv->vdev) ? 0 : -ENODEV;
 }
@@ -149,13 +150,13 @@ static int vfio_pci_dma_buf_init_mmap(struct vfio_pci_core_device *vdev,
 	mmap->caching = DMA_BUF_UNCACHED;
 	mmap->decrypted = true;
 
-	/* Without runs the buffer is for DMA only. */
-	if (!vdev->bar_mmap_supported[bar] ||
-	    !vfio_pci_dma_buf_in_bar(priv, vdev->pdev, bar))
-		return 0;
 	ret = vfio_pci_dma_buf_make_runs(priv);
-	if (ret || priv->nr_runs > 1)
+	if (ret)
 		return ret;
+	priv->for_cpu = vdev->bar_mmap_supported[bar] &&
+			vfio_pci_dma_buf_in_bar(priv, vdev->pdev, bar);
+	if (!priv->for_cpu || priv->nr_runs > 1)
+		return 0;
 
 	inode = vfio_device_pin_inode(&vdev->vdev);
 	if (IS_ERR(inode))

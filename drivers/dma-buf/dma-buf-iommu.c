@@ -52,13 +52,13 @@ static int dma_buf_iommu_prot(const struct dma_buf_range *range, int prot)
 static int dma_buf_iommu_map_run(struct dma_buf_iommu_map *map, phys_addr_t phys,
 				 size_t len, int prot)
 {
-	const size_t step = map->small ? PAGE_SIZE - (phys & ~PAGE_MASK) : len;
 	size_t done = 0, part;
 	int err;
 
 	for (; map->domain && done < len; done += part) {
-		part = done ? PAGE_SIZE : step;
-		part = min(map->small ? part : len, len - done);
+		part = map->small ? min(len - done, PAGE_SIZE -
+						    offset_in_page(phys + done)) :
+				    len;
 		err = iommu_map(map->domain, map->iova + done, phys + done, part,
 				prot, GFP_KERNEL_ACCOUNT);
 		if (err) {

@@ -32,11 +32,14 @@
  * SUBTEST: revoke
  * Description: What is revoked is written by nobody, and comes back when it does
  *
+ * SUBTEST: attach
+ * Description: What is mapped before a device is attached is there when it is
+ *
  * SUBTEST: rights
  * Description: A device gets no more by an address than who gave it could do himself
  *
  * SUBTEST: exporters
- * Description: Any buffer of system memory is mapped by its fd
+ * Description: Any buffer of system memory that stays is mapped by its fd
  */
 IGT_TEST_DESCRIPTION("DMA to buffers that iommufd maps");
 
@@ -220,12 +223,22 @@ static void compat(void)
 	by_address(map_compat);
 }
 
+/* What is not mapped, or not for that, is reached for on purpose: the IOMMU tells. */
+static void expect_dma_faults(void)
+{
+	igt_emit_ignore_dmesg_regex("DMAR: ");
+}
+
 static void revoked(void)
 {
-	int mock = mock_create(LENGTH, 0);
+	struct dma_buf_mock_create create = {
+		.size = LENGTH, .flags = DMA_BUF_MOCK_FIXED, .open_flags = O_RDWR | O_CLOEXEC,
+	};
+	int mock = mock_create_args(&create);
 	volatile uint64_t *word;
 	char *p;
 
+	expect_dma_faults();
 	/* the BAR is there, if only to its owner: the mock's memory is what can be looked at */
 	p = dbm_mmap(mock, LENGTH, RW, 0);
 	word = (volatile uint64_t *)(p + 8);
@@ -254,20 +267,35 @@ static void revoked(void)
 	dbm_munmap(p, LENGTH);
 }
 
+/* Whoever is attached later finds all that was mapped before. */
+static void attach(void)
+{
+	struct vfio_device_detach_iommufd_pt detach = { .argsz = sizeof(detach) };
+	char *p = dbm_mmap(dev.fd, LENGTH, RW, dev.bar + AT);
+
+	do_ioctl(edu.fd, VFIO_DEVICE_DETACH_IOMMUFD_PT, &detach);
+	igt_assert_eq(map_address(p, LENGTH, READ_WRITE), 0);
+	vfio_attach(&edu, ioas);
+	check_written(p, LENGTH);
+	unmap(IOVA_BUFFER, LENGTH);
+	dbm_munmap(p, LENGTH);
+}
+
 static void rights(void)
 {
 	char *p = dbm_mmap(dev.fd, LENGTH, PROT_READ, dev.bar + AT);
 	volatile uint64_t *word = dbm_mmap(dev.fd, LENGTH, RW, dev.bar + AT);
 
+	expect_dma_faults();
 	igt_assert_eq(map_address(p, LENGTH, READ_WRITE), EFAULT);
 	igt_assert_eq(map_address(p, 2 * LENGTH, IOMMU_IOAS_MAP_READABLE), EFAULT);
 	igt_assert_eq(map_address(p, LENGTH, IOMMU_IOAS_MAP_READABLE), 0);
-	*word = 4;
-	edu_copy(IOVA_BUFFER, EDU_BUFFER, 8, 0);
+	word[1] = 4;
+	edu_copy(IOVA_BUFFER + 8, EDU_BUFFER, 8, 0);
 	edu_copy(EDU_BUFFER, IOVA_MEMORY, 8, EDU_TO_MEMORY);
 	igt_assert_eq_u64(*memory, 4);
-	dma_write(IOVA_BUFFER, 5);
-	igt_assert_eq_u64(*word, 4);
+	dma_write(IOVA_BUFFER + 8, 5);
+	igt_assert_eq_u64(word[1], 4);
 	unmap(IOVA_BUFFER, LENGTH);
 	dbm_munmap((void *)word, LENGTH);
 	dbm_munmap(p, LENGTH);
@@ -289,7 +317,7 @@ static void exporter(struct source *s)
 		unmap(IOVA_BUFFER, LENGTH);
 	}
 	source_destroy(&b);
-	igt_require_f(err != EOPNOTSUPP, "%s names no memory that other devices reach\n", s->name);
+	igt_require_f(err != EOPNOTSUPP, "the memory of %s moves, or no other device reaches it\n", s->name);
 	igt_assert_eq(err, 0);
 }
 
@@ -298,6 +326,7 @@ static const struct dbm_test tests[] = {
 	{ "address", "A pointer is as good as a buffer", address },
 	{ "compat", "Old ioctls of new iommufd do what type1 did", compat },
 	{ "revoke", "A reset is a pause to peers as well", revoked },
+	{ "attach", "The order of mapping and attaching is no matter", attach },
 	{ "rights", "No device does what its owner could not", rights },
 };
 
@@ -313,8 +342,6 @@ int igt_main()
 		mock_require();
 		vfio_require(&dev, 16 * SZ_1M, SZ_1G);
 		vfio_require_dma(&edu);
-		/* what is not mapped is written to on purpose */
-		igt_emit_ignore_dmesg_regex("DMAR: ");
 		vfio_open(&dev);
 		vfio_open(&edu);
 		do_ioctl(edu.iommufd, IOMMU_IOAS_ALLOC, &alloc);

@@ -165,6 +165,7 @@ void vmf_pfn_window(struct vm_fault *vmf, unsigned long *start,
 }
 EXPORT_SYMBOL_GPL(vmf_pfn_window);
 
+#ifndef CONFIG_X86
 /**
  * pfnmap_mprotect - &vm_operations_struct.mprotect where leaves have a page
  *	protection of their own
@@ -182,9 +183,8 @@ EXPORT_SYMBOL_GPL(vmf_pfn_window);
 int pfnmap_mprotect(struct vm_area_struct *vma, unsigned long start,
 		    unsigned long end, unsigned long newflags)
 {
-	/* x86 keeps the caching.  Pages that are the process's own must stay. */
-	if (IS_ENABLED(CONFIG_X86) || !(vma->vm_flags & VM_PFNMAP) ||
-	    vma_is_cow_mapping(vma))
+	/* Pages that are the process's own must stay. */
+	if (!(vma->vm_flags & VM_PFNMAP) || vma_is_cow_mapping(vma))
 		return 0;
 	/* No large leaf may come in under the VMA lock before the rights change. */
 	vma_start_write(vma);
@@ -192,6 +192,7 @@ int pfnmap_mprotect(struct vm_area_struct *vma, unsigned long start,
 	return 0;
 }
 EXPORT_SYMBOL_GPL(pfnmap_mprotect);
+#endif
 
 /**
  * pfnmap_get_unmapped_area - find an area at which large leaves fit

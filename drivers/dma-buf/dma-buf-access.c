@@ -34,7 +34,7 @@ static int dma_buf_copy_io(phys_addr_t page, size_t offset, void *buf,
 static int dma_buf_copy_io(phys_addr_t page, size_t offset, void *buf,
 			   size_t len, pgprot_t prot, bool write)
 {
-	return -EIO;
+	return -EOPNOTSUPP;
 }
 #endif
 

@@ -23,7 +23,7 @@ static bool dma_buf_mmap_idle(const struct dma_buf_mmap *m)
 }
 
 /* Fences know no killable wait: look for a fatal signal ten times a second. */
-int dma_buf_mmap_wait_fences(struct dma_buf_mmap *m, bool intr)
+static int dma_buf_mmap_wait_fences(struct dma_buf_mmap *m, bool intr)
 {
 	long ret;
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Buffers in the page tables of an IOMMU: for an importer that maps for DMA without the
- * DMA API, which is iommufd.  What is mapped is what the CPU would map, see
- * dma-buf-mmap.c for the model; and here is the one place that sees both pfns and an
- * iommu_domain.
+ * DMA API, which is iommufd.  What is mapped is what exporters name for the CPU, see
+ * dma-buf-mmap.c for the model, or would if &dma_buf_mmap_ops.may_map did not forbid it;
+ * and here is the one place that sees both pfns and an iommu_domain.
  *
  * What is in a domain is for the importer to take out, in
  * &dma_buf_attach_ops.invalidate_mappings, and may come back in
@@ -52,21 +52,18 @@ static int dma_buf_iommu_prot(const struct dma_buf_range *range, int prot)
 static int dma_buf_iommu_map_run(struct dma_buf_iommu_map *map, phys_addr_t phys,
 				 size_t len, int prot)
 {
-	size_t done = 0, part;
+	const size_t step = map->small ? PAGE_SIZE : len;
+	size_t done, part;
 	int err;
 
-	for (; map->domain && done < len; done += part) {
-		part = map->small ? min(len - done, PAGE_SIZE -
-						    offset_in_page(phys + done)) :
-				    len;
-		err = iommu_map(map->domain, map->iova + done, phys + done, part,
-				prot, GFP_KERNEL_ACCOUNT);
-		if (err) {
-			map->iova += done;
+	for (done = 0; map->domain && done < len; done += part) {
+		part = min(step, len - done);
+		err = iommu_map(map->domain, map->iova, phys + done, part, prot,
+				GFP_KERNEL_ACCOUNT);
+		if (err)
 			return err;
-		}
+		map->iova += part;
 	}
-	map->iova += len;
 	return 0;
 }
 
@@ -115,6 +112,21 @@ static int dma_buf_iommu_error(int err)
 	}
 }
 
+/**
+ * dma_buf_iommu_capable - whether there is a point in dma_buf_iommu_check()
+ * @dmabuf: the buffer, not attached to yet
+ *
+ * What moves is left out: to keep it where it is may be dear, as it may first have to go
+ * elsewhere, and some drivers take back what is pinned when their device goes.
+ *
+ * Return: whether its exporter names its memory, and that stays.
+ */
+bool dma_buf_iommu_capable(const struct dma_buf *dmabuf)
+{
+	return dmabuf->mmap && !(dmabuf->mmap->flags & DMA_BUF_MMAP_MOVES);
+}
+EXPORT_SYMBOL_NS_GPL(dma_buf_iommu_capable, "DMA_BUF");
+
 static int dma_buf_iommu_walk(struct dma_buf_attachment *attach,
 			      struct dma_buf_iommu_map *map, u64 offset, size_t len)
 {
@@ -125,7 +137,7 @@ static int dma_buf_iommu_walk(struct dma_buf_attachment *attach,
 
 	dma_resv_assert_held(dmabuf->resv);
 
-	if (!dmabuf->mmap)
+	if (!dma_buf_iommu_capable(dmabuf))
 		return -EOPNOTSUPP;
 	if (offset > dmabuf->size || len > dmabuf->size - offset)
 		return -EINVAL;
@@ -149,21 +161,17 @@ static int dma_buf_iommu_walk(struct dma_buf_attachment *attach,
  * @offset: where the part begins in the buffer, in bytes
  * @len: bytes
  *
- * Waits for moves that are under way.
- *
  * Context: Process context, reservation lock held.
  * Return: %0; %-EINVAL beyond the buffer; %-EOPNOTSUPP if the exporter does not name its
  * memory, or names what no other device or not this way can reach; %-ENODEV while it
- * is revoked; %-ERESTARTSYS if a signal is pending; %-ENOMEM, and what else
+ * is revoked; %-ENOMEM, and what else
  * &dma_buf_mmap_ops.get_range returns.
  */
 int dma_buf_iommu_check(struct dma_buf_attachment *attach, u64 offset, size_t len)
 {
 	struct dma_buf_iommu_map map = {};
-	struct dma_buf_mmap *m = attach->dmabuf->mmap;
-	int err = m ? dma_buf_mmap_wait_fences(m, true) : -EOPNOTSUPP;
 
-	return err ?: dma_buf_iommu_walk(attach, &map, offset, len);
+	return dma_buf_iommu_walk(attach, &map, offset, len);
 }
 EXPORT_SYMBOL_NS_GPL(dma_buf_iommu_check, "DMA_BUF");
 
@@ -240,11 +248,15 @@ int dma_buf_access(struct dma_buf_attachment *attach, u64 offset, void *buf, siz
 		   bool write)
 {
 	struct dma_buf *dmabuf = attach->dmabuf;
+	struct dma_buf_mmap *m = dmabuf->mmap;
 	size_t part;
 	int err;
 
-	if (!dmabuf->mmap)
+	if (!dma_buf_iommu_capable(dmabuf))
 		return -EOPNOTSUPP;
+	err = m->ops->may_map ? m->ops->may_map(m->priv) : 0;
+	if (err)
+		return dma_buf_iommu_error(err);
 	if (offset > dmabuf->size || len > dmabuf->size - offset)
 		return -EINVAL;
 
@@ -252,8 +264,8 @@ int dma_buf_access(struct dma_buf_attachment *attach, u64 offset, void *buf, siz
 		part = min(len, PAGE_SIZE - offset_in_page(offset));
 		if (fatal_signal_pending(current))
 			return -EINTR;
-		err = dma_buf_mmap_copy(dmabuf->mmap, offset >> PAGE_SHIFT,
-					offset_in_page(offset), buf, part, write);
+		err = dma_buf_mmap_copy(m, offset >> PAGE_SHIFT, offset_in_page(offset),
+					buf, part, write);
 		if (err)
 			return dma_buf_iommu_error(err);
 	}

@@ -41,7 +41,6 @@ int dma_buf_mmap_file(struct dma_buf *dmabuf, struct vm_area_struct *vma);
 unsigned long dma_buf_mmap_unmapped_area(struct file *file, unsigned long addr,
 					 unsigned long len, unsigned long pgoff,
 					 unsigned long flags);
-int dma_buf_mmap_wait_fences(struct dma_buf_mmap *m, bool intr);
 int dma_buf_mmap_lock_idle(struct dma_buf_mmap *m, bool intr);
 int dma_buf_mmap_copy(struct dma_buf_mmap *m, pgoff_t pgoff, size_t offset,
 		      void *buf, size_t len, bool write);

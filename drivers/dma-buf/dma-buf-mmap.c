@@ -123,6 +123,9 @@ static int dma_buf_vm_access(struct vm_area_struct *vma, unsigned long addr,
 				   dma_buf_of_vma(vma)->mmap);
 }
 
+#ifdef pfnmap_mprotect
+#define dma_buf_vm_mprotect	NULL
+#else
 static int dma_buf_vm_mprotect(struct vm_area_struct *vma, unsigned long start,
 			       unsigned long end, unsigned long newflags)
 {
@@ -131,6 +134,7 @@ static int dma_buf_vm_mprotect(struct vm_area_struct *vma, unsigned long start,
 		return 0;
 	return pfnmap_mprotect(vma, start, end, newflags);
 }
+#endif
 
 static bool dma_buf_vm_may_populate(struct vm_area_struct *vma)
 {

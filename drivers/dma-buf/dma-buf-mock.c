@@ -314,7 +314,8 @@ static const struct dma_buf_ops mock_dmabuf_ops = {
 static int mock_check_create(const struct dma_buf_mock_create *arg)
 {
 	if (!arg->size || arg->size > MOCK_MAX_SIZE || arg->pad ||
-	    arg->flags & ~(DMA_BUF_MOCK_NEVER_MAPPABLE | DMA_BUF_MOCK_SCATTERED) ||
+	    arg->flags & ~(DMA_BUF_MOCK_NEVER_MAPPABLE |
+			   DMA_BUF_MOCK_SCATTERED | DMA_BUF_MOCK_FIXED) ||
 	    arg->caching > DMA_BUF_MOCK_UNCACHED ||
 	    arg->chunk_order > MOCK_MAX_CHUNK_ORDER ||
 	    arg->open_flags & ~(O_ACCMODE | O_CLOEXEC))
@@ -334,6 +335,8 @@ static struct dma_buf *mock_export(const struct dma_buf_mock_create *arg)
 	init_waitqueue_head(&buf->idle);
 	buf->scattered = arg->flags & DMA_BUF_MOCK_SCATTERED;
 	buf->never_mappable = arg->flags & DMA_BUF_MOCK_NEVER_MAPPABLE;
+	/* As if somebody had it pinned, for ever. */
+	buf->pin_count = !!(arg->flags & DMA_BUF_MOCK_FIXED);
 	err = mock_alloc(&buf->backing, arg->size >> PAGE_SHIFT,
 			 arg->chunk_order, (enum dma_buf_caching)arg->caching,
 			 buf->scattered);
@@ -342,7 +345,9 @@ static struct dma_buf *mock_export(const struct dma_buf_mock_create *arg)
 
 	exp_info.ops = &mock_dmabuf_ops;
 	exp_info.mmap.ops = &mock_mmap_ops;
-	exp_info.mmap.flags = DMA_BUF_MMAP_MOVES | DMA_BUF_MMAP_STRICT;
+	exp_info.mmap.flags = DMA_BUF_MMAP_STRICT;
+	if (!(arg->flags & DMA_BUF_MOCK_FIXED))
+		exp_info.mmap.flags |= DMA_BUF_MMAP_MOVES;
 	exp_info.size = arg->size;
 	exp_info.flags = arg->open_flags;
 	exp_info.priv = buf;

@@ -186,6 +186,7 @@ static void st_iommu_undo(struct kunit *test)
 	struct st_iommu *mmu = st_iommu_attach(test);
 	unsigned int good;
 
+	/* mapped page by page: an error may come at any */
 	for (good = 0; good < 6; good++) {
 		mmu->calls = 0;
 		mmu->good = good;

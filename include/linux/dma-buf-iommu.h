@@ -7,9 +7,11 @@
 
 #include <linux/types.h>
 
+struct dma_buf;
 struct dma_buf_attachment;
 struct iommu_domain;
 
+bool dma_buf_iommu_capable(const struct dma_buf *dmabuf);
 int dma_buf_iommu_check(struct dma_buf_attachment *attach, u64 offset, size_t len);
 int dma_buf_iommu_map(struct dma_buf_attachment *attach, struct iommu_domain *domain,
 		      unsigned long iova, u64 offset, size_t len, int prot, bool small);

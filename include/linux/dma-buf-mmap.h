@@ -92,7 +92,8 @@ struct dma_buf_mmap_ops {
 	 * allocated is allocated; without, the answer is what is there now.
 	 *
 	 * Context: Process context, reservation lock held, perhaps mmap_lock or
-	 * a VMA lock too.  May sleep and allocate; must not take mmap_lock, copy
+	 * a VMA lock too, or locks of an importer's that its
+	 * &dma_buf_attach_ops.invalidate_mappings takes.  May sleep and allocate; must not take mmap_lock, copy
 	 * to or from user space, call dma_buf_invalidate_mappings() for this
 	 * buffer, or wait for anything that needs the reservation lock or that
 	 * user space may never end.  Of a buffer that is %DMA_BUF_MMAP_EAGER it is
@@ -103,7 +104,7 @@ struct dma_buf_mmap_ops {
 	 * * %-ENODATA - nothing is populated; only without @populate
 	 * * %-EAGAIN - moving or revoked, but not for long: call @wait, ask again
 	 * * %-ENODEV - revoked for good
-	 * * %-EACCES - no CPU may ever map this buffer
+	 * * %-EACCES - no CPU may ever map this buffer, nor may any device
 	 * * %-ENOMEM - out of memory
 	 * * %-EINTR, %-ERESTARTSYS - a fatal signal is pending
 	 * * anything else - SIGBUS for this access, a later one may succeed
@@ -128,7 +129,8 @@ struct dma_buf_mmap_ops {
 	 * Wait until @get_range no longer has reason to return %-EAGAIN: killably,
 	 * or with @intr until any signal.  @get_range is asked again; one that has
 	 * given up waiting says so.  The caller holds a reference to the buffer.
-	 * Without it, %-EAGAIN is an error like others.
+	 * Without it, or in a fault that cannot be retried, %-EAGAIN is an error like
+	 * others.
 	 *
 	 * Context: Process context; no lock of the buffer's or of mm's is held.
 	 */

@@ -136,10 +136,10 @@ static struct dma_buf *vfio_pci_ref_export(struct dma_buf_ref *ref)
 	struct vfio_pci_dma_buf *priv;
 	int ret;
 
-	priv = kzalloc_obj(*priv);
+	priv = kzalloc_obj(*priv, GFP_KERNEL_ACCOUNT);
 	if (!priv)
 		return ERR_PTR(-ENOMEM);
-	priv->phys_vec = kzalloc_obj(*priv->phys_vec);
+	priv->phys_vec = kzalloc_obj(*priv->phys_vec, GFP_KERNEL_ACCOUNT);
 	if (!priv->phys_vec) {
 		kfree(priv);
 		return ERR_PTR(-ENOMEM);

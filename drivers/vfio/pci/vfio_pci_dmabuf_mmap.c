@@ -112,7 +112,7 @@ static int vfio_pci_dma_buf_make_runs(struct vfio_pci_dma_buf *priv)
 	pgoff_t start = 0;
 	u32 i;
 
-	priv->runs = kvmalloc_objs(*priv->runs, priv->nr_ranges);
+	priv->runs = kvmalloc_objs(*priv->runs, priv->nr_ranges, GFP_KERNEL_ACCOUNT);
 	if (!priv->runs)
 		return -ENOMEM;
 

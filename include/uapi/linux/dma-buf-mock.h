@@ -25,11 +25,13 @@ enum dma_buf_mock_caching {
 #define DMA_BUF_MOCK_NEVER_MAPPABLE	(1U << 0)
 /* Consecutive chunks are never physically adjacent. */
 #define DMA_BUF_MOCK_SCATTERED		(1U << 1)
+/* The backing stays where it is, though it may be revoked. */
+#define DMA_BUF_MOCK_FIXED		(1U << 2)
 
 /**
  * struct dma_buf_mock_create - argument of DMA_BUF_MOCK_CREATE
  * @size: bytes, a multiple of the page size, at most 1 GiB
- * @flags: DMA_BUF_MOCK_NEVER_MAPPABLE, DMA_BUF_MOCK_SCATTERED
+ * @flags: DMA_BUF_MOCK_NEVER_MAPPABLE, DMA_BUF_MOCK_SCATTERED, DMA_BUF_MOCK_FIXED
  * @caching: one of &enum dma_buf_mock_caching
  * @chunk_order: backing comes in physically contiguous, naturally aligned
  *	chunks of (page size << @chunk_order) bytes; at most 9

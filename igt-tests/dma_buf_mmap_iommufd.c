@@ -317,7 +317,8 @@ static void exporter(struct source *s)
 		unmap(IOVA_BUFFER, LENGTH);
 	}
 	source_destroy(&b);
-	igt_require_f(err != EOPNOTSUPP, "the memory of %s moves, or no other device reaches it\n", s->name);
+	igt_require_f(err != EOPNOTSUPP, "the memory of %s moves, or no other device reaches it\n",
+		      s->name);
 	igt_assert_eq(err, 0);
 }
 

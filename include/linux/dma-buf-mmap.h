@@ -93,11 +93,12 @@ struct dma_buf_mmap_ops {
 	 *
 	 * Context: Process context, reservation lock held, perhaps mmap_lock or
 	 * a VMA lock too, or locks of an importer's that its
-	 * &dma_buf_attach_ops.invalidate_mappings takes.  May sleep and allocate; must not take mmap_lock, copy
-	 * to or from user space, call dma_buf_invalidate_mappings() for this
-	 * buffer, or wait for anything that needs the reservation lock or that
-	 * user space may never end.  Of a buffer that is %DMA_BUF_MMAP_EAGER it is
-	 * also called without the reservation lock.
+	 * &dma_buf_attach_ops.invalidate_mappings takes.  May sleep and allocate;
+	 * must not take mmap_lock, copy to or from user space, call
+	 * dma_buf_invalidate_mappings() for this buffer, or wait for anything that
+	 * needs the reservation lock or that user space may never end.  Of a buffer
+	 * that is %DMA_BUF_MMAP_EAGER it is also called without the reservation
+	 * lock.
 	 *
 	 * Return: %0 with @range filled in, or why there is no CPU map now:
 	 *

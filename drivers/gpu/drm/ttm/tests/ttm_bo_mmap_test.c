@@ -502,12 +502,12 @@ static void ttm_mmap_driver_alone(struct kunit *test)
 	struct ttm_mmap_test *t = test->priv;
 	struct dma_buf_mmap *m = &t->bo->base.mmap;
 
+	ttm_mmap_make_vram(test);
 	ttm_mmap_unmap(t);
 	/* As TTM has made it. */
 	*m = (struct dma_buf_mmap) { .ops = m->ops, .flags = m->flags };
 	t->vm_ops = &ttm_mmap_driver_vm_ops;
 	t->native = ttm_mmap_map(test, t->file);
-	ttm_mmap_make_vram(test);
 	KUNIT_EXPECT_EQ(test, ttm_mmap_read(test, t->native +
 					    VRAM_RUN * PAGE_SIZE), VRAM_RUN);
 	ttm_mmap_unmap(t);

@@ -164,8 +164,7 @@ static int dma_buf_iommu_walk(struct dma_buf_attachment *attach,
  * Context: Process context, reservation lock held.
  * Return: %0; %-EINVAL beyond the buffer; %-EOPNOTSUPP if the exporter does not name its
  * memory, or names what no other device or not this way can reach; %-ENODEV while it
- * is revoked; %-ENOMEM, and what else
- * &dma_buf_mmap_ops.get_range returns.
+ * is revoked; %-ENOMEM, and what else &dma_buf_mmap_ops.get_range returns.
  */
 int dma_buf_iommu_check(struct dma_buf_attachment *attach, u64 offset, size_t len)
 {

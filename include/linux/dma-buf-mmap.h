@@ -130,8 +130,8 @@ struct dma_buf_mmap_ops {
 	 * Wait until @get_range no longer has reason to return %-EAGAIN: killably,
 	 * or with @intr until any signal.  @get_range is asked again; one that has
 	 * given up waiting says so.  The caller holds a reference to the buffer.
-	 * Without it, or in a fault that cannot be retried, %-EAGAIN is an error like
-	 * others.
+	 * Without this op, or in a fault that cannot be retried, %-EAGAIN is an error
+	 * like others.
 	 *
 	 * Context: Process context; no lock of the buffer's or of mm's is held.
 	 */
@@ -141,7 +141,7 @@ struct dma_buf_mmap_ops {
 	 *
 	 * Whether a new mapping has a future, as far as that can be told without
 	 * the reservation lock; what is late, or wrong for now, is for the fault to
-	 * sort out.  Without it, it has.
+	 * sort out.  Without this op, it has.
 	 *
 	 * Context: Process context, mmap_lock held for writing.
 	 *

@@ -220,7 +220,8 @@ unsigned long dma_buf_iommu_align(struct dma_buf_attachment *attach, u64 offset)
 	unsigned long align = offset;
 	struct dma_buf_range range;
 
-	if (m && !dma_buf_mmap_get_range(m, offset >> PAGE_SHIFT, true, &range)) {
+	if (dma_buf_iommu_capable(attach->dmabuf) &&
+	    !dma_buf_mmap_get_range(m, offset >> PAGE_SHIFT, true, &range)) {
 		align = PFN_PHYS(dma_buf_range_pfn(&range, offset >> PAGE_SHIFT)) +
 			offset_in_page(offset);
 		dma_buf_mmap_put_range(m, &range);

@@ -92,6 +92,9 @@
  * SUBTEST: caching
  * Description: The leaves carry the caching that the exporter asked for
  *
+ * SUBTEST: info
+ * Description: DMA_BUF_IOCTL_GET_INFO says of a buffer what is in the page tables
+ *
  * SUBTEST: alias-leaves
  * Description: Leaves and caching are the same through the DRM fd and through the dma-buf
  *

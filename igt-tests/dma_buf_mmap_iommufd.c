@@ -32,6 +32,9 @@
  * SUBTEST: revoke
  * Description: What is revoked is written by nobody, and comes back when it does
  *
+ * SUBTEST: revoke-for-good
+ * Description: A device that is on and writes to what was lent to it gets a fault, in the log
+ *
  * SUBTEST: attach
  * Description: What is mapped before a device is attached is there when it is
  *
@@ -267,6 +270,57 @@ static void revoked(void)
 	dbm_munmap(p, LENGTH);
 }
 
+/* Whether the kernel has said since @kmsg was there that edu faulted at @iova */
+static bool fault_reported(int kmsg, uint64_t iova)
+{
+	char line[1024], who[64], where[64];
+	bool found = false;
+	ssize_t n;
+
+	snprintf(who, sizeof(who), "Request device [%s]", edu.bdf);
+	snprintf(where, sizeof(where), "fault addr 0x%" PRIx64 " ", iova);
+	while ((n = read(kmsg, line, sizeof(line) - 1)) > 0) {
+		line[n] = 0;
+		found |= strstr(line, "DMAR: [DMA Write") && strstr(line, who) &&
+			 strstr(line, where);
+	}
+	return found;
+}
+
+static void revoked_for_good(void)
+{
+	int fd = vfio_export(&dev), kmsg = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	volatile uint64_t *word;
+	bool reported;
+	char *p;
+
+	expect_dma_faults();
+	igt_assert_fd(kmsg);
+	igt_assert(lseek(kmsg, 0, SEEK_END) >= 0);
+	p = dbm_mmap(dev.fd, LENGTH, RW, dev.bar + AT);
+	word = (volatile uint64_t *)(p + 8);
+	igt_assert_eq(map_file(fd, AT, LENGTH), 0);
+	check_written(p, LENGTH);
+	igt_assert(!fault_reported(kmsg, IOVA_BUFFER));
+	*word = 1;
+	igt_assert_eq(__vfio_revoke(&dev, fd), 0);
+	/* The log leaves some out when there are many. */
+	for (int i = 0; i < 20; i++) {
+		dma_write(IOVA_BUFFER + 8, 2);
+		usleep(500 * 1000);
+		reported = fault_reported(kmsg, IOVA_BUFFER);
+		igt_assert_eq_u64(*word, 1);
+		if (reported)
+			break;
+	}
+	igt_assert(reported);
+	unmap(IOVA_BUFFER, LENGTH);
+	igt_assert_eq(map_file(fd, AT, LENGTH), ENODEV);
+	close(fd);
+	close(kmsg);
+	dbm_munmap(p, LENGTH);
+}
+
 /* Whoever is attached later finds all that was mapped before. */
 static void attach(void)
 {
@@ -327,6 +381,7 @@ static const struct dbm_test tests[] = {
 	{ "address", "A pointer is as good as a buffer", address },
 	{ "compat", "Old ioctls of new iommufd do what type1 did", compat },
 	{ "revoke", "A reset is a pause to peers as well", revoked },
+	{ "revoke-for-good", "What was lent is taken back from devices too", revoked_for_good },
 	{ "attach", "The order of mapping and attaching is no matter", attach },
 	{ "rights", "No device does what its owner could not", rights },
 };

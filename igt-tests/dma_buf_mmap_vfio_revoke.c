@@ -8,6 +8,7 @@
 #include "igt.h"
 #include "dma_buf_mmap/access.h"
 #include "dma_buf_mmap/hammer.h"
+#include "dma_buf_mmap/mock.h"
 #include "dma_buf_mmap/ptdump.h"
 #include "dma_buf_mmap/vfio.h"
 
@@ -48,6 +49,12 @@
  *
  * SUBTEST: close
  * Description: Closing the device ends its buffers for ever, and the BAR can be exported again
+ *
+ * SUBTEST: for-good
+ * Description: One buffer is revoked for good, on or off, and the others are not
+ *
+ * SUBTEST: for-good-errors
+ * Description: What is no dma-buf of the device, or is none any more, is not revoked
  *
  * SUBTEST: unbind
  * Description: Unbinding the driver ends the buffers for ever, everywhere, and leaves none behind
@@ -361,6 +368,94 @@ static void unbind(void)
 	dbm_munmap(s, SZ_4K);
 }
 
+/* Lend @r to a child, take it back, and see that it stays so whatever else happens. */
+static void check_for_good(const struct vfio_region_dma_range *r, unsigned int count, bool off)
+{
+	struct sync *s = dbm_shared(SZ_4K);
+	struct aliases a = map_aliases();
+	int lent = __vfio_export(&dev, r, count, O_RDWR | O_CLOEXEC);
+	char *p;
+
+	igt_assert_fd(lent);
+	p = dbm_mmap(lent, LENGTH, RW, 0);
+	dbm_check(p, r[0].length, r[0].offset);
+	check_aliases(&a);
+	igt_fork(child, 1) {
+		dbm_check(p, r[0].length, r[0].offset);
+		s->child = 1;
+		dbm_wait_for(&s->parent, 1, 20000);
+		ptdump_assert_none(p, LENGTH);
+		dbm_assert_signal(p, LENGTH, SIGBUS);
+		/* It cannot be had again from what the child has. */
+		dbm_mmap_err(lent, LENGTH, PROT_READ, MAP_SHARED, 0, ENODEV);
+	}
+	dbm_wait_for(&s->child, 1, 20000);
+	if (off)
+		vfio_set_decode(&dev, false);
+	igt_assert_eq(__vfio_revoke(&dev, lent), 0);
+	s->parent = 1;
+	ptdump_assert_none(p, LENGTH);
+	dbm_assert_signal(p, LENGTH, SIGBUS);
+	igt_waitchildren_timeout(20, "the child does not end");
+	vfio_set_decode(&dev, true);
+	check_aliases(&a);
+	vfio_set_decode(&dev, false);
+	vfio_set_decode(&dev, true);
+	vfio_reset(&dev);
+	dbm_assert_signal(p, LENGTH, SIGBUS);
+	check_aliases(&a);
+	igt_assert_eq(__vfio_revoke(&dev, lent), EBADFD);
+	dbm_munmap(p, LENGTH);
+	close(lent);
+	unmap_aliases(&a);
+	dbm_munmap(s, SZ_4K);
+}
+
+static void for_good(void)
+{
+	const struct vfio_region_dma_range one = { AT, LENGTH },
+		two[] = { { AT + LENGTH, LENGTH / 2 }, { AT, LENGTH / 2 } };
+
+	check_for_good(&one, 1, false);
+	check_for_good(&one, 1, true);
+	/* mapped in a place of its own */
+	check_for_good(two, 2, false);
+}
+
+static void for_good_errors(void)
+{
+	struct vfio_dev other = { .fd = -1, .iommufd = -1 };
+	int memfd, buffer, mock;
+	struct vfio_device_feature probe = {
+		.argsz = sizeof(probe),
+		.flags = VFIO_DEVICE_FEATURE_PROBE | VFIO_DEVICE_FEATURE_SET |
+			 VFIO_DEVICE_FEATURE_DMA_BUF_REVOKE,
+	};
+
+	vfio_require_power(&other);
+	mock_require();
+	do_ioctl(dev.fd, VFIO_DEVICE_FEATURE, &probe);
+	memfd = memfd_create("no dma-buf", MFD_CLOEXEC);
+	igt_assert_fd(memfd);
+	buffer = vfio_export(&dev);
+	igt_assert_eq(__vfio_revoke(&dev, -1), EBADF);
+	igt_assert_eq(__vfio_revoke(&dev, memfd), EINVAL);
+	close(memfd);
+
+	vfio_open(&other);
+	igt_assert_eq(__vfio_revoke(&other, buffer), ENODEV);
+	vfio_close(&other);
+	mock = mock_create(SZ_4K, 0);
+	igt_assert_eq(__vfio_revoke(&dev, mock), ENODEV);
+	close(mock);
+
+	/* The last close was for good. */
+	vfio_close(&dev);
+	vfio_open(&dev);
+	igt_assert_eq(__vfio_revoke(&dev, buffer), EBADFD);
+	close(buffer);
+}
+
 static const struct dbm_test tests[] = {
 	{ "decode", "One switch reaches every alias in every process", decode },
 	{ "decode-mmap", "Only touching needs the device", decode_mmap },
@@ -371,6 +466,8 @@ static const struct dbm_test tests[] = {
 	{ "reset-sysfs-off", "What is off stays off", reset_sysfs_off },
 	{ "reset-sysfs-config", "Resets and config space get along", reset_sysfs_config },
 	{ "close", "A buffer ends with the device's user", closed },
+	{ "for-good", "What was lent is taken back", for_good },
+	{ "for-good-errors", "Each errno but EINTR", for_good_errors },
 	{ "unbind", "A buffer ends with the driver", unbind },
 };
 

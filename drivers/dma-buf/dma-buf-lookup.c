@@ -69,38 +69,53 @@ static int dma_buf_get_ref(struct vm_area_struct *vma, unsigned long addr,
 }
 
 /*
- * Whether [addr, end) shows @ref in one piece: the VMA at @addr does, what follows may
- * be another part of a split mapping.
+ * How far of [addr, *end) shows @ref in one piece: the VMA at @addr does, what follows
+ * may be another part of a split mapping.  Returns why it is not all.
  */
 static int dma_buf_check_span(struct vm_area_struct *vma, unsigned long addr,
-			      unsigned long end, const struct dma_buf_ref *ref)
+			      unsigned long *end, const struct dma_buf_ref *ref)
 {
 	struct dma_buf_ref other;
 	unsigned long pos;
+	int err = 0;
 	bool same;
-	int err;
 
-	for (pos = vma->vm_end; pos < end; pos = vma->vm_end) {
+	for (pos = vma->vm_end; pos < *end; pos = vma->vm_end) {
 		vma = vma_lookup(vma->vm_mm, pos);
-		if (!vma)
-			return -ERANGE;
-		err = dma_buf_get_ref(vma, pos, ref->need, &other);
+		err = vma ? dma_buf_get_ref(vma, pos, ref->need, &other) : -ERANGE;
 		if (err)
-			return err == -EACCES ? err : -ERANGE;
+			break;
 		same = other.ops == ref->ops && other.priv == ref->priv &&
 		       other.pgoff - ref->pgoff ==
 		       (pos >> PAGE_SHIFT) - (addr >> PAGE_SHIFT);
 		other.ops->put(&other);
 		if (!same)
-			return -ERANGE;
+			break;
 	}
-	return 0;
+	if (pos >= *end)
+		return 0;
+
+	*end = pos;
+	return err == -EACCES ? err : -ERANGE;
 }
 
-/* The reference for [addr, addr + len), taken under mmap_lock. */
-static int dma_buf_ref_from_address(struct mm_struct *mm, unsigned long addr,
-				    size_t len, vm_flags_t need,
-				    struct dma_buf_ref *ref)
+/**
+ * dma_buf_ref_from_address - find what is behind a user address, without a dma-buf
+ * @mm: the address space to look in
+ * @addr: user address; a tag in it is ignored
+ * @len: bytes from @addr that must belong to the same buffer; with @partial returns how
+ *	many do
+ * @need: access that all of the mapping must have: %VM_READ, %VM_WRITE, their VM_MAY*
+ * @partial: fewer than @len bytes are enough
+ * @ref: returns the reference, to be released with @ref->ops->put
+ *
+ * For subsystems that know objects of their own.
+ *
+ * Context: Process context, mmap_lock not held.
+ * Return: %0, or as dma_buf_get_from_address().
+ */
+int dma_buf_ref_from_address(struct mm_struct *mm, unsigned long addr, size_t *len,
+			     vm_flags_t need, bool partial, struct dma_buf_ref *ref)
 {
 	struct vm_area_struct *vma;
 	unsigned long end;
@@ -111,7 +126,7 @@ static int dma_buf_ref_from_address(struct mm_struct *mm, unsigned long addr,
 
 	addr = untagged_addr_remote(mm, addr);
 	err = -EINVAL;
-	if (!len || check_add_overflow(addr, len, &end))
+	if (!*len || check_add_overflow(addr, *len, &end))
 		goto unlock;
 	err = -EFAULT;
 	vma = vma_lookup(mm, addr);
@@ -120,14 +135,30 @@ static int dma_buf_ref_from_address(struct mm_struct *mm, unsigned long addr,
 	err = dma_buf_get_ref(vma, addr, need, ref);
 	if (err)
 		goto unlock;
-	err = dma_buf_check_span(vma, addr, end, ref);
+	err = dma_buf_check_span(vma, addr, &end, ref);
+	if (err && partial)
+		err = 0;
 	if (err)
 		ref->ops->put(ref);
-	ref->nr_pages = PFN_UP(offset_in_page(addr) + len);
+	*len = end - addr;
+	ref->nr_pages = PFN_UP(offset_in_page(addr) + *len);
 unlock:
 	mmap_read_unlock(mm);
 	return err;
 }
+EXPORT_SYMBOL_NS_GPL(dma_buf_ref_from_address, "DMA_BUF");
+
+/**
+ * dma_buf_ref_dmabuf - the dma-buf that a reference is of
+ * @ref: from dma_buf_ref_from_address()
+ *
+ * Return: the dma-buf, which @ref keeps, or %NULL if there may be none yet.
+ */
+struct dma_buf *dma_buf_ref_dmabuf(const struct dma_buf_ref *ref)
+{
+	return ref->ops == &dma_buf_ref_ops ? ref->priv : NULL;
+}
+EXPORT_SYMBOL_NS_GPL(dma_buf_ref_dmabuf, "DMA_BUF");
 
 /**
  * dma_buf_get_from_address - find the buffer behind a user address
@@ -161,7 +192,7 @@ struct dma_buf *dma_buf_get_from_address(struct mm_struct *mm,
 	struct dma_buf_ref ref;
 	int err;
 
-	err = dma_buf_ref_from_address(mm, addr, len, need, &ref);
+	err = dma_buf_ref_from_address(mm, addr, &len, need, false, &ref);
 	if (err)
 		return ERR_PTR(err);
 

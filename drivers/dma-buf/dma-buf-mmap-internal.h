@@ -33,6 +33,7 @@ unsigned long dma_buf_range_run(const struct dma_buf_range *range,
 int dma_buf_leaf_prot(const struct dma_buf_range *range, pgoff_t first,
 		      unsigned long nr, pgprot_t *prot);
 bool is_dma_buf_file(struct file *file);
+int dma_buf_get_info(struct dma_buf *dmabuf, unsigned int cmd, void __user *arg);
 
 /* Without an MMU, and so without &dma_buf.mmap, there are none of these. */
 void dma_buf_mmap_init(struct dma_buf *dmabuf,

@@ -217,9 +217,9 @@ static int mock_may_map(void *priv)
 {
 	struct mock_buf *buf = priv;
 
-	if (buf->never_mappable)
-		return -EACCES;
-	return READ_ONCE(buf->state) == DMA_BUF_MOCK_REVOKED ? -ENODEV : 0;
+	if (READ_ONCE(buf->state) == DMA_BUF_MOCK_REVOKED)
+		return -ENODEV;
+	return buf->never_mappable ? -EACCES : 0;
 }
 
 static const struct dma_buf_mmap_ops mock_mmap_ops = {

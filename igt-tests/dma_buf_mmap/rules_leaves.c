@@ -6,6 +6,7 @@
 
 #include "igt.h"
 #include "dma_buf_mmap/access.h"
+#include "dma_buf_mmap/info.h"
 #include "dma_buf_mmap/ptdump.h"
 #include "dma_buf_mmap/rules.h"
 
@@ -33,6 +34,37 @@ static void caching(const struct source *s)
 	igt_assert_eq(mprotect(p, SIZE, RW), 0);
 	source_fill(&b, p, SIZE, 0);
 	assert_caching(s, p, "that were made writable");
+	dbm_munmap(p, SIZE);
+	source_destroy(&b);
+}
+
+static void info(const struct source *s)
+{
+	struct source_buffer b = source_create_filled(s);
+	char *p = dbm_mmap(b.fd, SIZE, RW, 0);
+	uint64_t mask = DMA_BUF_INFO_CPU_MAPPABLE | DMA_BUF_INFO_CPU_CACHED |
+			DMA_BUF_INFO_CPU_WRITE_COMBINED | DMA_BUF_INFO_IO_MEMORY |
+			DMA_BUF_INFO_SYNC_NOOP | DMA_BUF_INFO_REVOKED | DMA_BUF_INFO_DYNAMIC;
+	uint64_t props = DMA_BUF_INFO_CPU_MAPPABLE;
+	struct dma_buf_info said;
+	unsigned int seen;
+
+	source_check(&b, p, SIZE, 0);
+	seen = ptdump(p, SIZE).caching;
+	if (seen == PTDUMP_WB)
+		props |= DMA_BUF_INFO_CPU_CACHED;
+	if (seen == PTDUMP_WC)
+		props |= DMA_BUF_INFO_CPU_WRITE_COMBINED;
+	if (s->flags & SOURCE_MOVES)
+		props |= DMA_BUF_INFO_DYNAMIC;
+	if (s->flags & (SOURCE_AWAY | SOURCE_EAGER))
+		mask |= DMA_BUF_INFO_REVOCABLE;
+	if (s->flags & SOURCE_AWAY)
+		props |= DMA_BUF_INFO_REVOCABLE;
+	said = dbm_info(b.fd);
+	/* Not in the page tables, nor anywhere else that we see */
+	props |= said.props & (DMA_BUF_INFO_IO_MEMORY | DMA_BUF_INFO_SYNC_NOOP);
+	dbm_assert_info(b.fd, mask, props);
 	dbm_munmap(p, SIZE);
 	source_destroy(&b);
 }
@@ -232,6 +264,7 @@ static void away(const struct source *s)
 
 static const struct rule rules[] = {
 	{ "caching", "PAT, PCD and PWT of each leaf, also after mprotect()", caching, 0 },
+	{ "info", "DMA_BUF_IOCTL_GET_INFO says what the leaves show", info, 0 },
 	{ "alias-leaves", "It makes no difference which fd maps a buffer", alias_leaves,
 	  SOURCE_GEM },
 	{ "large-leaves", "Large leaves without effort by the caller", large, SOURCE_LARGE },

@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <linux/pci_regs.h>
 
@@ -268,6 +269,22 @@ static uint16_t config_read(const struct vfio_dev *dev, unsigned int at)
 static void config_write(const struct vfio_dev *dev, unsigned int at, uint16_t value)
 {
 	igt_assert_eq(pwrite(dev->fd, &value, sizeof(value), dev->config + at), sizeof(value));
+}
+
+int __vfio_revoke(const struct vfio_dev *dev, int dmabuf)
+{
+	struct {
+		struct vfio_device_feature feature;
+		struct vfio_device_feature_dma_buf_revoke revoke;
+	} arg = {
+		.feature = {
+			.argsz = sizeof(arg),
+			.flags = VFIO_DEVICE_FEATURE_SET | VFIO_DEVICE_FEATURE_DMA_BUF_REVOKE,
+		},
+		.revoke.dmabuf_fd = dmabuf,
+	};
+
+	return ioctl(dev->fd, VFIO_DEVICE_FEATURE, &arg) ? errno : 0;
 }
 
 void vfio_set_decode(const struct vfio_dev *dev, bool on)

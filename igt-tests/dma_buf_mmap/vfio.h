@@ -29,6 +29,15 @@ struct vfio_dev {
 
 #define VFIO_HOST_WORDS SZ_1M
 
+/* For headers of kernels that have none */
+#ifndef VFIO_DEVICE_FEATURE_DMA_BUF_REVOKE
+#define VFIO_DEVICE_FEATURE_DMA_BUF_REVOKE 14
+
+struct vfio_device_feature_dma_buf_revoke {
+	int32_t dmabuf_fd;
+};
+#endif
+
 /*
  * Find the smallest (so that two of them can be told apart) such device with a
  * BAR of at least @min and less than @max bytes and bind it to vfio-pci; skip
@@ -54,6 +63,8 @@ int __vfio_export(const struct vfio_dev *dev, const struct vfio_region_dma_range
 		  unsigned int count, unsigned int open_flags);
 /* The whole BAR as a read-write dma-buf. */
 int vfio_export(const struct vfio_dev *dev);
+/* Take a dma-buf of the device's away for good: 0 or an errno. */
+int __vfio_revoke(const struct vfio_dev *dev, int dmabuf);
 void vfio_set_decode(const struct vfio_dev *dev, bool on);
 void vfio_reset(const struct vfio_dev *dev);
 bool vfio_has_sysfs_reset(const struct vfio_dev *dev);

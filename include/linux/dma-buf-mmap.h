@@ -141,9 +141,10 @@ struct dma_buf_mmap_ops {
 	 *
 	 * Whether a new mapping has a future, as far as that can be told without
 	 * the reservation lock; what is late, or wrong for now, is for the fault to
-	 * sort out.  Without this op, it has.
+	 * sort out.  Without this op, it has.  Who has this op or @wait may revoke.
 	 *
-	 * Context: Process context, mmap_lock held for writing.
+	 * Context: Process context, perhaps mmap_lock or the reservation lock held;
+	 * takes neither.
 	 *
 	 * Return: %0; %-EACCES if no CPU may map the buffer; %-ENODEV if it is
 	 * revoked for good; else what mmap() is to fail with.
@@ -286,6 +287,9 @@ bool dma_buf_vm_get_dmabuf(struct vm_area_struct *vma, unsigned long addr,
 pgprot_t dma_buf_range_prot(const struct dma_buf_range *range, pgprot_t prot);
 
 /* From an address to the buffer behind it */
+int dma_buf_ref_from_address(struct mm_struct *mm, unsigned long addr, size_t *len,
+			     vm_flags_t need, bool partial, struct dma_buf_ref *ref);
+struct dma_buf *dma_buf_ref_dmabuf(const struct dma_buf_ref *ref);
 bool dma_buf_has_user_pages(const struct dma_buf *dmabuf);
 struct dma_buf *dma_buf_get_from_address(struct mm_struct *mm,
 					 unsigned long addr, size_t len,

@@ -150,7 +150,7 @@ struct bench {
 
 /* The last of each has no name */
 extern const struct bench fault_benches[], whole_benches[], zap_benches[], scale_benches[],
-	cpu_benches[];
+	cpu_benches[], iommu_benches[];
 extern const struct measure fault_measures[], whole_measures[], life_measures[],
 	cpu_measures[];
 

@@ -17,6 +17,7 @@ IGT_TEST_DESCRIPTION("What CPU mappings of dma-bufs cost");
 
 static const struct bench *const benches[] = {
 	fault_benches, whole_benches, zap_benches, scale_benches, cpu_benches,
+	iommu_benches,
 };
 
 static const struct measure *const measures[] = {

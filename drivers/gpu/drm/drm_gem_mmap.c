@@ -282,12 +282,19 @@ static struct dma_buf *drm_gem_ref_export(struct dma_buf_ref *ref)
 static void drm_gem_ref_put(struct dma_buf_ref *ref)
 {
 	drm_gem_object_put(ref->priv);
+	fput(ref->file);
 }
 
 static const struct dma_buf_ref_ops drm_gem_ref_ops = {
 	.export = drm_gem_ref_export,
 	.put = drm_gem_ref_put,
 };
+
+/* The object that a reference is of, which keeps it, or NULL. */
+struct drm_gem_object *drm_gem_ref_object(const struct dma_buf_ref *ref)
+{
+	return ref->ops == &drm_gem_ref_ops ? ref->priv : NULL;
+}
 
 /**
  * drm_gem_vm_get_dmabuf - &vm_operations_struct.get_dmabuf for GEM objects
@@ -308,6 +315,8 @@ bool drm_gem_vm_get_dmabuf(struct vm_area_struct *vma, unsigned long addr,
 		drm_gem_object_get(obj);
 		ref->ops = &drm_gem_ref_ops;
 		ref->priv = obj;
+		/* Keeps the device, which the object needs. */
+		ref->file = get_file(vma->vm_file);
 	}
 	/* The offset may have been made after the export. */
 	ref->pgoff = linear_page_index(vma, addr) -

@@ -76,9 +76,9 @@ static int vfio_pci_dma_buf_may_map(void *data)
 {
 	struct vfio_pci_dma_buf *priv = data;
 
-	if (!priv->for_cpu)
-		return -EACCES;
-	return READ_ONCE(priv->vdev) ? 0 : -ENODEV;
+	if (!READ_ONCE(priv->vdev))
+		return -ENODEV;
+	return priv->for_cpu ? 0 : -EACCES;
 }
 
 static const struct dma_buf_mmap_ops vfio_pci_dma_buf_mmap_ops = {

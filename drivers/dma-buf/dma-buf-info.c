@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What user space can ask of a dma-buf: DMA_BUF_IOCTL_GET_INFO.  See dma-buf-mmap.c
+ * for the model.
+ */
+#include <linux/dma-buf.h>
+#include <linux/dma-buf-mmap.h>
+#include <linux/dma-resv.h>
+#include <linux/export.h>
+#include <linux/mm.h>
+#include <linux/pgtable.h>
+#include <linux/uaccess.h>
+#include <uapi/linux/dma-buf.h>
+
+#include "dma-buf-mmap-internal.h"
+
+static void dma_buf_info_set(struct dma_buf_info *info, u64 prop, bool has)
+{
+	info->known |= prop;
+	if (has)
+		info->props |= prop;
+}
+
+/* As the leaf for the first page would be; what is no caching of ours stays unknown. */
+static int dma_buf_info_leaf(struct dma_buf_info *info,
+			     const struct dma_buf_range *range)
+{
+	const pgprot_t base = vm_get_page_prot(VM_READ | VM_WRITE | VM_SHARED);
+	struct dma_buf_range like = { .caching = DMA_BUF_CACHED };
+	pgprot_t leaf = base;
+	int err;
+
+	err = dma_buf_leaf_prot(range, 0, 1, &leaf);
+	if (err)
+		return err;
+
+	dma_buf_info_set(info, DMA_BUF_INFO_IO_MEMORY, range->iomem);
+	for (; like.caching <= DMA_BUF_UNCACHED; like.caching++) {
+		pgprot_t prot = dma_buf_range_prot(&like, base);
+
+		if (pgprot_val(pgprot_decrypted(leaf)) !=
+		    pgprot_val(pgprot_decrypted(prot)))
+			continue;
+		dma_buf_info_set(info, DMA_BUF_INFO_CPU_CACHED,
+				 like.caching == DMA_BUF_CACHED);
+		dma_buf_info_set(info, DMA_BUF_INFO_CPU_WRITE_COMBINED,
+				 like.caching == DMA_BUF_WRITE_COMBINED);
+		break;
+	}
+	return 0;
+}
+
+/*
+ * What the exporter says of the first page now, which is how all of a buffer is mapped;
+ * -EINTR if that could not be asked.
+ */
+static int dma_buf_info_range(struct dma_buf_info *info, struct dma_buf_mmap *m)
+{
+	struct dma_buf_range range;
+	int err;
+
+	if (dma_resv_lock_interruptible(m->resv, NULL))
+		return -EINTR;
+
+	err = m->ops->may_map ? m->ops->may_map(m->priv) : 0;
+	if (!err)
+		err = dma_buf_mmap_get_range(m, 0, false, &range);
+	if (!err) {
+		err = dma_buf_info_leaf(info, &range);
+		dma_buf_mmap_put_range(m, &range);
+	}
+	dma_resv_unlock(m->resv);
+	return err == -EINTR || err == -ERESTARTSYS ? -EIO : err;
+}
+
+static int dma_buf_info_mmap(struct dma_buf_info *info, struct dma_buf_mmap *m)
+{
+	int err = dma_buf_info_range(info, m);
+
+	if (err == -EINTR)
+		return err;
+
+	dma_buf_info_set(info, DMA_BUF_INFO_REVOKED, err == -ENODEV);
+	/* What is in the way for now is not for good. */
+	dma_buf_info_set(info, DMA_BUF_INFO_CPU_MAPPABLE,
+			 !err || err == -ENODATA || err == -EAGAIN || err == -EIO);
+	dma_buf_info_set(info, DMA_BUF_INFO_DYNAMIC, m->flags & DMA_BUF_MMAP_MOVES);
+	if (m->flags & DMA_BUF_MMAP_EAGER)
+		dma_buf_info_set(info, DMA_BUF_INFO_REVOCABLE, false);
+	else if (m->ops->wait || m->ops->may_map)
+		dma_buf_info_set(info, DMA_BUF_INFO_REVOCABLE, true);
+	return 0;
+}
+
+/*
+ * DMA_BUF_IOCTL_GET_INFO; user space may have been built with a &struct dma_buf_info
+ * of another size.
+ */
+int dma_buf_get_info(struct dma_buf *dmabuf, unsigned int cmd, void __user *arg)
+{
+	const size_t size = _IOC_SIZE(cmd);
+	struct dma_buf_info info;
+	int err;
+
+	err = copy_struct_from_user(&info, sizeof(info), arg, size);
+	if (err)
+		return err;
+	if (info.flags || info.pad)
+		return -EINVAL;
+
+	info = (struct dma_buf_info) { .size = dmabuf->size };
+	dma_buf_info_set(&info, DMA_BUF_INFO_SYNC_NOOP,
+			 !dmabuf->ops->begin_cpu_access &&
+			 !dmabuf->ops->end_cpu_access);
+	if (IS_ENABLED(CONFIG_MMU) && dmabuf->mmap) {
+		err = dma_buf_info_mmap(&info, dmabuf->mmap);
+		if (err)
+			return err;
+	} else if (!dmabuf->ops->mmap) {
+		dma_buf_info_set(&info, DMA_BUF_INFO_CPU_MAPPABLE, false);
+	}
+	return copy_struct_to_user(arg, size, &info, sizeof(info), NULL);
+}
+
+/**
+ * dma_buf_revoked - whether, and for how long, a buffer is revoked
+ * @dmabuf: the buffer
+ *
+ * For importers, whose attach says the same of both.
+ *
+ * Context: Process context, reservation lock not held.
+ * Return: %0 if it is not, as far as the core knows the exporter; %-EBUSY for a while;
+ * %-ENODEV for good; %-EINTR.
+ */
+int dma_buf_revoked(struct dma_buf *dmabuf)
+{
+	struct dma_buf_info info = {};
+
+	if (!IS_ENABLED(CONFIG_MMU) || !dmabuf->mmap)
+		return 0;
+
+	switch (dma_buf_info_range(&info, dmabuf->mmap)) {
+	case -EAGAIN:
+	case -EIO:
+		return -EBUSY;
+	case -ENODEV:
+		return -ENODEV;
+	case -EINTR:
+		return -EINTR;
+	default:
+		return 0;
+	}
+}
+EXPORT_SYMBOL_NS_GPL(dma_buf_revoked, "DMA_BUF");

@@ -95,7 +95,7 @@ step() {
 
 # The files that make up the overlay, relative to TOP, sorted.
 overlay_files() {
-	(cd "$TOP" && find drivers include mm Documentation -type f \
+	(cd "$TOP" && find drivers include mm tools Documentation -type f \
 		! -name '*~' ! -name '*.orig' ! -name '*.rej' ! -name '.*' 2>/dev/null | LC_ALL=C sort)
 }
 

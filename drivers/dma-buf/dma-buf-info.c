@@ -7,6 +7,7 @@
 #include <linux/dma-buf-mmap.h>
 #include <linux/dma-resv.h>
 #include <linux/export.h>
+#include <linux/fs.h>
 #include <linux/mm.h>
 #include <linux/pgtable.h>
 #include <linux/uaccess.h>
@@ -152,3 +153,22 @@ int dma_buf_revoked(struct dma_buf *dmabuf)
 	}
 }
 EXPORT_SYMBOL_NS_GPL(dma_buf_revoked, "DMA_BUF");
+
+/**
+ * dma_buf_ref_inode - the inode number of the dma-buf that a reference is of
+ * @ref: from dma_buf_ref_from_vma()
+ *
+ * Context: Process context, no locks held.
+ * Return: the number, or %0 if there is no dma-buf, as nobody has asked for one.
+ */
+u64 dma_buf_ref_inode(struct dma_buf_ref *ref)
+{
+	struct dma_buf *dmabuf = ref->ops->peek ? ref->ops->peek(ref) : NULL;
+	u64 inode;
+
+	if (!dmabuf)
+		return 0;
+	inode = file_inode(dmabuf->file)->i_ino;
+	dma_buf_put(dmabuf);
+	return inode;
+}

@@ -25,6 +25,7 @@ static void dma_buf_ref_put(struct dma_buf_ref *ref)
 
 static const struct dma_buf_ref_ops dma_buf_ref_ops = {
 	.export = dma_buf_ref_export,
+	.peek = dma_buf_ref_export,
 	.put = dma_buf_ref_put,
 };
 
@@ -34,7 +35,7 @@ static const struct dma_buf_ref_ops dma_buf_ref_ops = {
  * @addr: an address in @vma
  * @ref: returns the buffer
  *
- * Context: Process context, mmap_lock held.
+ * Context: Process context, mmap_lock or the VMA lock held.
  * Return: whether @vma's file is a dma-buf's.
  */
 bool dma_buf_vm_get_dmabuf(struct vm_area_struct *vma, unsigned long addr,
@@ -66,6 +67,19 @@ static int dma_buf_get_ref(struct vm_area_struct *vma, unsigned long addr,
 	    !vma->vm_ops->get_dmabuf(vma, addr, ref))
 		return -ENOENT;
 	return 0;
+}
+
+/**
+ * dma_buf_ref_from_vma - find what a VMA shows at its start, without a dma-buf
+ * @vma: the VMA
+ * @ref: returns the reference, to be released with @ref->ops->put
+ *
+ * Context: Process context, mmap_lock or the VMA lock held.
+ * Return: whether it shows a buffer.
+ */
+bool dma_buf_ref_from_vma(struct vm_area_struct *vma, struct dma_buf_ref *ref)
+{
+	return !dma_buf_get_ref(vma, vma->vm_start, 0, ref);
 }
 
 /*

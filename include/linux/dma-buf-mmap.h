@@ -238,6 +238,11 @@ struct dma_buf_ref_ops {
 	 * is kept.
 	 */
 	struct dma_buf *(*export)(struct dma_buf_ref *ref);
+	/**
+	 * @peek: The dma-buf, referenced, if there is one already, or %NULL.  Optional:
+	 * without, there is none.  No locks are held.
+	 */
+	struct dma_buf *(*peek)(struct dma_buf_ref *ref);
 	/** @put: Give the reference back; mmap_lock may be held. */
 	void (*put)(struct dma_buf_ref *ref);
 };
@@ -289,7 +294,9 @@ pgprot_t dma_buf_range_prot(const struct dma_buf_range *range, pgprot_t prot);
 /* From an address to the buffer behind it */
 int dma_buf_ref_from_address(struct mm_struct *mm, unsigned long addr, size_t *len,
 			     vm_flags_t need, bool partial, struct dma_buf_ref *ref);
+bool dma_buf_ref_from_vma(struct vm_area_struct *vma, struct dma_buf_ref *ref);
 struct dma_buf *dma_buf_ref_dmabuf(const struct dma_buf_ref *ref);
+u64 dma_buf_ref_inode(struct dma_buf_ref *ref);
 bool dma_buf_has_user_pages(const struct dma_buf *dmabuf);
 struct dma_buf *dma_buf_get_from_address(struct mm_struct *mm,
 					 unsigned long addr, size_t len,

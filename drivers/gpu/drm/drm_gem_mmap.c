@@ -285,8 +285,19 @@ static void drm_gem_ref_put(struct dma_buf_ref *ref)
 	fput(ref->file);
 }
 
+static struct dma_buf *drm_gem_ref_peek(struct dma_buf_ref *ref)
+{
+	struct drm_gem_object *obj = ref->priv;
+
+	guard(mutex)(&obj->dev->object_name_lock);
+	if (obj->dma_buf)
+		get_dma_buf(obj->dma_buf);
+	return obj->dma_buf;
+}
+
 static const struct dma_buf_ref_ops drm_gem_ref_ops = {
 	.export = drm_gem_ref_export,
+	.peek = drm_gem_ref_peek,
 	.put = drm_gem_ref_put,
 };
 
@@ -303,7 +314,7 @@ struct drm_gem_object *drm_gem_ref_object(const struct dma_buf_ref *ref)
  * @addr: an address in @vma
  * @ref: returns the dma-buf that is mapped, or else the object
  *
- * Context: Process context, mmap_lock held.
+ * Context: Process context, mmap_lock or the VMA lock held.
  * Return: %true.
  */
 bool drm_gem_vm_get_dmabuf(struct vm_area_struct *vma, unsigned long addr,

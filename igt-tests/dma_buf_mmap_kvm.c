@@ -132,6 +132,8 @@ static struct machine machine_make(void *p, size_t size, uint32_t flags)
 	struct kvm_sregs sregs;
 	struct machine m = {};
 
+	/* of emulated processors, once a machine */
+	igt_emit_ignore_dmesg_regex("kvm: user requested TSC rate|set_tsc_khz: ");
 	sigaction(SIGUSR1, &kick, NULL);
 	m.vm = ioctl(kvm, KVM_CREATE_VM, 0);
 	igt_assert_fd(m.vm);

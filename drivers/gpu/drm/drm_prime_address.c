@@ -123,13 +123,20 @@ static struct dma_buf *drm_prime_export(struct drm_file *file_priv,
 					struct drm_gem_object *obj, u32 handle)
 {
 	const u32 flags = DRM_CLOEXEC | DRM_RDWR;
+	struct dma_buf *dmabuf;
 
 	/* A driver with handles of its own kind has its own idea of sharing too. */
 	if (obj->dev->driver->prime_handle_to_fd)
 		return ERR_PTR(-EOPNOTSUPP);
-	if (handle)
-		return drm_gem_prime_handle_to_dmabuf(obj->dev, file_priv, handle, flags);
-	return drm_gem_object_to_dmabuf(obj, flags);
+	dmabuf = handle ?
+		 drm_gem_prime_handle_to_dmabuf(obj->dev, file_priv, handle, flags) :
+		 drm_gem_object_to_dmabuf(obj, flags);
+	/* The handle may be that of another object by now. */
+	if (!IS_ERR(dmabuf) && READ_ONCE(obj->dma_buf) != dmabuf) {
+		dma_buf_put(dmabuf);
+		return ERR_PTR(-ENOENT);
+	}
+	return dmabuf;
 }
 
 /*

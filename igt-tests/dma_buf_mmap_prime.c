@@ -4,9 +4,6 @@
 #include <pthread.h>
 #include <signal.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
-#include <sys/stat.h>
-#include <linux/dma-heap.h>
 #include <unistd.h>
 
 #include "igt.h"
@@ -54,26 +51,8 @@
  * SUBTEST: fd
  * Description: The dma-buf fd is of the buffer that is mapped, and close-on-exec if asked for
  *
- * SUBTEST: rights
- * Description: By protection, part and kind of the mapping, what is given, and to nobody too
- *
  * SUBTEST: partial
  * Description: A span that leaves the buffer is an error, or is cut
- *
- * SUBTEST: not-a-buffer
- * Description: Memory, files, private mappings and nothing are told apart
- *
- * SUBTEST: states
- * Description: Revoked for a while and for good are told apart
- *
- * SUBTEST: limits
- * Description: Without room for an fd there is none, but a handle
- *
- * SUBTEST: no-trace
- * Description: Whoever gets nothing has changed nothing for the owner of the object
- *
- * SUBTEST: cannot
- * Description: A device that cannot import the buffer says EOPNOTSUPP
  *
  * SUBTEST: race-munmap
  * Description: While the mapping comes and goes, each answer is right or an error
@@ -89,60 +68,15 @@ IGT_TEST_DESCRIPTION("From user addresses to handles and dma-bufs");
 
 static int vgem = -1;
 
-static int ask_of(int drm, struct drm_prime_addr_to_handle *args)
-{
-	return igt_ioctl(drm, DRM_IOCTL_PRIME_ADDR_TO_HANDLE, args) ? errno : 0;
-}
-
-static int ask(struct drm_prime_addr_to_handle *args)
-{
-	return ask_of(vgem, args);
-}
-
 static void assert_err(const volatile void *addr, uint64_t size, uint32_t flags, int error)
 {
-	struct drm_prime_addr_to_handle args = {
-		.addr = (uintptr_t)addr, .size = size, .flags = flags,
-		.handle = 77, .offset = 78, .object_size = 79,
-	};
-
-	igt_assert_eq(ask(&args), error);
-	igt_assert_eq(args.handle, 0);
-	igt_assert_eq(args.fd, -1);
-	igt_assert_eq_u64(args.offset, 0);
-	igt_assert_eq_u64(args.object_size, 0);
-	igt_assert_eq_u64(args.size, size);
-}
-
-/* Whatever is asked for */
-static void assert_no(const volatile void *addr, uint64_t size, int error)
-{
-	assert_err(addr, size, DRM_PRIME_ADDR_HANDLE, error);
-	assert_err(addr, size, DRM_PRIME_ADDR_FD, error);
+	prime_assert_err(vgem, addr, size, flags, error);
 }
 
 static uint32_t assert_handle(const volatile void *addr, uint64_t size, uint32_t flags,
 			      uint64_t offset)
 {
-	struct drm_prime_addr_to_handle args = {
-		.addr = (uintptr_t)addr, .size = size, .flags = flags,
-	};
-
-	igt_assert_eq(ask(&args), 0);
-	igt_assert(args.handle);
-	igt_assert_eq(args.fd, -1);
-	igt_assert_eq_u64(args.offset, offset);
-	igt_assert_eq_u64(args.object_size, SIZE);
-	igt_assert_eq_u64(args.size, size);
-	return args.handle;
-}
-
-static ino_t inode(int fd)
-{
-	struct stat st;
-
-	igt_assert_eq(fstat(fd, &st), 0);
-	return st.st_ino;
+	return prime_assert_handle(vgem, addr, size, flags, offset, SIZE);
 }
 
 static void bad_arguments(void)
@@ -160,10 +94,10 @@ static void bad_arguments(void)
 	assert_err(p, 1, DRM_PRIME_ADDR_HANDLE | DRM_PRIME_ADDR_CLOEXEC, EINVAL);
 	assert_err(p, 1, DRM_PRIME_ADDR_HANDLE | 1 << 5, EINVAL);
 	assert_err(p, 1, DRM_PRIME_ADDR_HANDLE | 1u << 31, EINVAL);
-	assert_no(p, 0, EINVAL);
-	assert_no(p, UINT64_MAX, EINVAL);
-	assert_no(p, -(uint64_t)(uintptr_t)p + 1, EINVAL);
-	igt_assert_eq(ask(&pad), EINVAL);
+	prime_assert_no(vgem, p, 0, EINVAL);
+	prime_assert_no(vgem, p, UINT64_MAX, EINVAL);
+	prime_assert_no(vgem, p, -(uint64_t)(uintptr_t)p + 1, EINVAL);
+	igt_assert_eq(prime_ask(vgem, &pad), EINVAL);
 	igt_assert_eq(pad.handle, 0);
 	dbm_munmap(p, SIZE);
 	close(fd);
@@ -267,7 +201,7 @@ static void own_closed(void)
 
 	drm_close_handle(vgem, handle);
 	assert_err(p, SIZE, OWN, ENOENT);
-	assert_no(p, SIZE, ENOENT);
+	prime_assert_no(vgem, p, SIZE, ENOENT);
 	dbm_assert_write(p, 1);
 	dbm_munmap(p, SIZE);
 }
@@ -306,7 +240,7 @@ static void import_object(void)
 {
 	int vkms = drm_open_by_name("vkms"), fd, other;
 	uint32_t theirs, handle;
-	uint64_t offset;
+	uint64_t offset = 0;
 	char *p, *q;
 
 	igt_require_f(vkms >= 0, "there is no vkms\n");
@@ -315,12 +249,19 @@ static void import_object(void)
 	dbm_fill(p, SIZE, 0);
 	handle = assert_handle(p, SIZE, DRM_PRIME_ADDR_HANDLE, 0);
 	igt_assert_eq(assert_handle(p + 4, 4, DRM_PRIME_ADDR_HANDLE, 4), handle);
+	igt_assert_eq(assert_handle(p, SIZE, OWN, 0), handle);
+	/* Now that this file has one, a part that cannot be written is as good. */
+	igt_assert_eq(drm_map_dumb(vkms, theirs, &offset), 0);
+	q = dbm_mmap(vkms, SZ_4K, PROT_READ, offset);
+	igt_assert_eq(assert_handle(q, SZ_4K, OWN, 0), handle);
+	igt_assert_eq(assert_handle(q, SZ_4K, DRM_PRIME_ADDR_HANDLE, 0), handle);
+	dbm_munmap(q, SZ_4K);
 	q = drm_mmap(vgem, handle, SIZE, RW);
 	dbm_check(q, SIZE, 0);
 	/* One dma-buf, whoever asked for it first */
 	fd = drm_export(vkms, theirs);
 	igt_assert_eq(drmPrimeAddrToFD(vgem, p, SIZE, DRM_CLOEXEC, &other, &offset), 0);
-	igt_assert_eq_u64(inode(fd), inode(other));
+	igt_assert_eq_u64(dbm_inode(fd), dbm_inode(other));
 	close(fd);
 	close(other);
 	dbm_munmap(p, SIZE);
@@ -379,90 +320,14 @@ static void fd(void)
 	igt_assert_eq(drmPrimeAddrToFD(vgem, p + 17, SIZE - 17, 0, &plain, &offset), 0);
 	igt_assert_eq_u64(offset, 17);
 	igt_assert_eq(drmPrimeAddrToFD(vgem, p, 1, DRM_CLOEXEC, &cloexec, &offset), 0);
-	igt_assert_eq_u64(inode(plain), inode(buffer));
-	igt_assert_eq_u64(inode(cloexec), inode(buffer));
+	igt_assert_eq_u64(dbm_inode(plain), dbm_inode(buffer));
+	igt_assert_eq_u64(dbm_inode(cloexec), dbm_inode(buffer));
 	igt_assert_eq(fcntl(plain, F_GETFD), 0);
 	igt_assert_eq(fcntl(cloexec, F_GETFD), FD_CLOEXEC);
 	close(plain);
 	close(cloexec);
 	close(buffer);
 	dbm_munmap(p, SIZE);
-}
-
-/* What a process gets of [@p, @p + SIZE), of which all is one buffer that it may not know */
-static void assert_rights(char *p, int error)
-{
-	struct drm_prime_addr_to_handle args = {
-		.addr = (uintptr_t)p, .size = SZ_4K, .flags = DRM_PRIME_ADDR_FD,
-	};
-
-	if (error) {
-		assert_no(p, SZ_4K, error);
-		return;
-	}
-	igt_assert_eq(ask(&args), 0);
-	close(args.fd);
-	drm_close_handle(vgem, assert_handle(p, SZ_4K, DRM_PRIME_ADDR_HANDLE, 0));
-}
-
-static void rights_here(void)
-{
-	struct dma_buf_mock_create create = {
-		.size = SIZE, .open_flags = O_RDONLY | O_CLOEXEC, .flags = DMA_BUF_MOCK_FIXED,
-	};
-	static const struct {
-		int access, prot;
-		size_t length;
-		int error;
-	} cases[] = {
-		{ O_RDWR, RW, SIZE, 0 },
-		{ O_RDWR, PROT_READ, SIZE, 0 },	/* could be made writable */
-		{ O_RDWR, PROT_NONE, SIZE, 0 },
-		{ O_RDWR, RW, SIZE - SZ_4K, EACCES },
-		{ O_RDONLY, PROT_READ, SIZE, EACCES },
-		{ O_RDONLY, PROT_NONE, SIZE, EACCES },
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		int buffer;
-		char *p;
-
-		igt_debug("case %zu\n", i);
-		create.open_flags = cases[i].access | O_CLOEXEC;
-		buffer = mock_create_args(&create);
-		p = dbm_mmap(buffer, cases[i].length, cases[i].prot, 0);
-		close(buffer);
-		assert_rights(p, cases[i].error);
-		dbm_munmap(p, cases[i].length);
-	}
-}
-
-static void rights(void)
-{
-	struct dma_buf_mock_create create = { .size = SIZE, .open_flags = O_RDWR | O_CLOEXEC };
-	int buffer = mock_create_args(&create);
-	char *p = dbm_mmap(buffer, SIZE, RW, 0), *elsewhere;
-
-	rights_here();
-	/* A part of it that cannot be written now, and one that is elsewhere */
-	igt_assert_eq(mprotect(p + SZ_2M, SZ_4K, PROT_READ), 0);
-	assert_rights(p, 0);
-	elsewhere = mmap(NULL, SZ_4K, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	igt_assert(mremap(p + SZ_2M, SZ_4K, SZ_4K, MREMAP_MAYMOVE | MREMAP_FIXED, elsewhere) ==
-		   elsewhere);
-	assert_no(p, SZ_4K, EACCES);
-	assert_no(elsewhere, SZ_4K, EACCES);
-	dbm_munmap(elsewhere, SZ_4K);
-	dbm_munmap(p, SIZE);
-	p = dbm_mmap(buffer, SIZE, RW, 0);
-	igt_fork(child, 1) {
-		igt_assert_eq(setgid(65534), 0);
-		igt_assert_eq(setuid(65534), 0);
-		assert_rights(p, 0);
-	}
-	igt_waitchildren_timeout(10, "the child does not end");
-	dbm_munmap(p, SIZE);
-	close(buffer);
 }
 
 static void partial(void)
@@ -475,12 +340,12 @@ static void partial(void)
 	igt_assert(p != MAP_FAILED);
 	igt_assert(mmap(p, SIZE, RW, MAP_SHARED | MAP_FIXED, a, 0) == p);
 	igt_assert(mmap(p + SIZE, SIZE, RW, MAP_SHARED | MAP_FIXED, b, 0) == p + SIZE);
-	assert_no(p + SZ_4K, SIZE, ERANGE);
-	assert_no(p, SIZE + 1, ERANGE);
+	prime_assert_no(vgem, p + SZ_4K, SIZE, ERANGE);
+	prime_assert_no(vgem, p, SIZE + 1, ERANGE);
 	args = (struct drm_prime_addr_to_handle) {
 		.addr = (uintptr_t)p + 5, .size = 2 * SIZE - 5, .flags = flags,
 	};
-	igt_assert_eq(ask(&args), 0);
+	igt_assert_eq(prime_ask(vgem, &args), 0);
 	igt_assert_eq_u64(args.size, SIZE - 5);
 	igt_assert_eq_u64(args.offset, 5);
 	drm_close_handle(vgem, args.handle);
@@ -488,157 +353,20 @@ static void partial(void)
 		.addr = (uintptr_t)p + SIZE - SZ_4K, .size = 2 * SZ_4K,
 		.flags = DRM_PRIME_ADDR_FD | DRM_PRIME_ADDR_PARTIAL,
 	};
-	igt_assert_eq(ask(&args), 0);
+	igt_assert_eq(prime_ask(vgem, &args), 0);
 	igt_assert_eq_u64(args.size, SZ_4K);
-	igt_assert_eq_u64(inode(args.fd), inode(a));
+	igt_assert_eq_u64(dbm_inode(args.fd), dbm_inode(a));
 	close(args.fd);
 	/* So a range of many buffers is walked. */
 	args = (struct drm_prime_addr_to_handle) {
 		.addr = (uintptr_t)p + SIZE, .size = SIZE, .flags = flags,
 	};
-	igt_assert_eq(ask(&args), 0);
+	igt_assert_eq(prime_ask(vgem, &args), 0);
 	igt_assert_eq_u64(args.size, SIZE);
 	drm_close_handle(vgem, args.handle);
 	dbm_munmap(p, 2 * SIZE);
 	close(a);
 	close(b);
-}
-
-static void not_a_buffer(void)
-{
-	int exe = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
-	struct dma_heap_allocation_data alloc = { .len = SZ_4K, .fd_flags = O_RDWR | O_CLOEXEC };
-	int heap = open("/dev/dma_heap/system", O_RDWR | O_CLOEXEC);
-	char *memory = dbm_shared(SZ_4K), *file, *copy;
-
-	igt_require_f(heap >= 0, "/dev/dma_heap/system: %s\n", strerror(errno));
-	igt_assert_fd(exe);
-	file = mmap(NULL, SZ_4K, PROT_READ, MAP_PRIVATE, exe, 0);
-	igt_assert(file != MAP_FAILED);
-	assert_no(memory, SZ_4K, ENOENT);
-	assert_err(memory, SZ_4K, OWN, ENOENT);
-	assert_no(file, 1, ENOENT);
-	/* What is private may be the process's own, or become so. */
-	do_ioctl(heap, DMA_HEAP_IOCTL_ALLOC, &alloc);
-	copy = mmap(NULL, SZ_4K, RW, MAP_PRIVATE, alloc.fd, 0);
-	igt_assert(copy != MAP_FAILED);
-	assert_no(copy, SZ_4K, ENOENT);
-	dbm_munmap(copy, SZ_4K);
-	close(alloc.fd);
-	close(heap);
-	assert_no(NULL, 1, EFAULT);
-	assert_no((void *)(1ul << 63), 1, EFAULT);
-	dbm_munmap(memory, SZ_4K);
-	assert_no(memory, 1, EFAULT);
-	dbm_munmap(file, SZ_4K);
-	close(exe);
-}
-
-/* A dma-buf fd can be had in any state */
-static void assert_fd_of(char *p, int buffer)
-{
-	uint64_t offset;
-	int fd;
-
-	igt_assert_eq(drmPrimeAddrToFD(vgem, p, 1, DRM_CLOEXEC, &fd, &offset), 0);
-	igt_assert_eq_u64(inode(fd), inode(buffer));
-	close(fd);
-}
-
-static void states(void)
-{
-	struct vfio_dev dev;
-	int buffer;
-	char *p;
-
-	vfio_require(&dev, 4 * SZ_2M, SZ_1G);
-	buffer = mock_create(SIZE, 0);
-	p = dbm_mmap(buffer, SIZE, RW, 0);
-	/* The mock lets importers attach while it is off. */
-	mock_set_state(buffer, DMA_BUF_MOCK_OFF);
-	drm_close_handle(vgem, assert_handle(p, SIZE, DRM_PRIME_ADDR_HANDLE, 0));
-	assert_fd_of(p, buffer);
-	mock_set_state(buffer, DMA_BUF_MOCK_REVOKED);
-	assert_err(p, SIZE, DRM_PRIME_ADDR_HANDLE, ENODEV);
-	assert_fd_of(p, buffer);
-	dbm_munmap(p, SIZE);
-	close(buffer);
-
-	vfio_open(&dev);
-	buffer = vfio_export(&dev);
-	p = dbm_mmap(buffer, dev.size, RW, 0);
-	vfio_set_decode(&dev, false);
-	assert_err(p, SIZE, DRM_PRIME_ADDR_HANDLE, EBUSY);
-	assert_fd_of(p, buffer);
-	vfio_set_decode(&dev, true);
-	vfio_close(&dev);
-	assert_err(p, SIZE, DRM_PRIME_ADDR_HANDLE, ENODEV);
-	assert_fd_of(p, buffer);
-	dbm_munmap(p, dev.size);
-	close(buffer);
-}
-
-/* qxl shows what is in its own memory, and imports nothing. */
-static void cannot(void)
-{
-	struct drm_prime_addr_to_handle args = { .size = SZ_4K, .flags = DRM_PRIME_ADDR_HANDLE };
-	int qxl = drm_open_by_name("qxl"), buffer;
-	char *p;
-
-	igt_require_f(qxl >= 0, "there is no qxl device\n");
-	buffer = mock_create(SIZE, 0);
-	p = dbm_mmap(buffer, SIZE, RW, 0);
-	args.addr = (uintptr_t)p;
-	igt_assert_eq(ask_of(qxl, &args), EOPNOTSUPP);
-	igt_assert_eq(args.handle, 0);
-	dbm_munmap(p, SIZE);
-	close(buffer);
-	close(qxl);
-}
-
-/* The dma-buf that an owner makes has the rights that he asks for. */
-static void no_trace(void)
-{
-	uint32_t handle = drm_create_dumb(vgem, SIZE);
-	long before = dbm_count_buffers();
-	int other = drm_open_by_name("vgem"), fd;
-	struct drm_prime_addr_to_handle args = {
-		.size = SZ_4K, .flags = DRM_PRIME_ADDR_FD,
-	};
-	uint64_t offset = 0;
-	char *p;
-
-	igt_assert_eq(drm_map_dumb(vgem, handle, &offset), 0);
-	p = dbm_mmap(vgem, SZ_4K, PROT_READ, offset);
-	args.addr = (uintptr_t)p;
-	igt_assert_eq(ask(&args), EACCES);
-	args = (struct drm_prime_addr_to_handle) {
-		.addr = (uintptr_t)p, .size = SZ_4K, .flags = DRM_PRIME_ADDR_HANDLE,
-	};
-	igt_assert_eq(ask_of(other, &args), EACCES);
-	igt_assert_eq(dbm_count_buffers(), before);
-	fd = drm_export_readonly(vgem, handle);
-	dbm_mmap_err(fd, SZ_4K, RW, MAP_SHARED, 0, EACCES);
-	close(fd);
-	close(other);
-	dbm_munmap(p, SZ_4K);
-	drm_close_handle(vgem, handle);
-}
-
-static void limits(void)
-{
-	int buffer = mock_create(SIZE, 0);
-	char *p = dbm_mmap(buffer, SIZE, RW, 0);
-	struct rlimit before, none = {};
-
-	igt_assert_eq(getrlimit(RLIMIT_NOFILE, &before), 0);
-	none.rlim_max = before.rlim_max;
-	igt_assert_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
-	assert_err(p, SIZE, DRM_PRIME_ADDR_FD, EMFILE);
-	drm_close_handle(vgem, assert_handle(p, SIZE, DRM_PRIME_ADDR_HANDLE, 0));
-	igt_assert_eq(setrlimit(RLIMIT_NOFILE, &before), 0);
-	dbm_munmap(p, SIZE);
-	close(buffer);
 }
 
 /* Two buffers that come and go at one address; they differ in size and contents */
@@ -672,7 +400,7 @@ static bool race_ask(struct race *r)
 	struct drm_prime_addr_to_handle args = {
 		.addr = (uintptr_t)r->at, .size = SZ_4K, .flags = DRM_PRIME_ADDR_HANDLE,
 	};
-	int err = ask(&args), n;
+	int err = prime_ask(vgem, &args), n;
 	char *p;
 
 	if (err) {
@@ -759,13 +487,7 @@ static const struct dbm_test tests[] = {
 	{ "import-object", "Objects of other devices", import_object },
 	{ "import-bar", "BARs of VFIO devices", import_bar },
 	{ "fd", "For importers that are no DRM device", fd },
-	{ "rights", "Never more than the mapping is worth", rights },
 	{ "partial", "Spans that leave the buffer", partial },
-	{ "not-a-buffer", "What is nobody's buffer", not_a_buffer },
-	{ "states", "EBUSY and ENODEV", states },
-	{ "limits", "EMFILE", limits },
-	{ "no-trace", "Asking is free", no_trace },
-	{ "cannot", "EOPNOTSUPP", cannot },
 	{ "race-munmap", "Look-ups beside mmap()", race_munmap },
 	{ "balance", "References", balance },
 };

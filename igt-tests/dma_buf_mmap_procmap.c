@@ -5,7 +5,6 @@
 #include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include "igt.h"
@@ -55,14 +54,6 @@ struct query {
 
 #define QUERY _IOC(_IOC_READ | _IOC_WRITE, 'f', 17, 104)
 
-static uint64_t inode(int fd)
-{
-	struct stat st;
-
-	igt_assert_eq(fstat(fd, &st), 0);
-	return st.st_ino;
-}
-
 static struct query query(const void *p)
 {
 	struct query q = { .size = sizeof(q), .query_addr = (uintptr_t)p };
@@ -91,14 +82,14 @@ static void query_buffers(void)
 	igt_require_f(vgem >= 0, "there is no vgem\n");
 	/* through the dma-buf, split */
 	p = dbm_mmap(mock, SIZE - SZ_4K, RW, SZ_4K);
-	assert_query(p, inode(mock), SZ_4K);
+	assert_query(p, dbm_inode(mock), SZ_4K);
 	igt_assert_eq(mprotect(p + SZ_2M, SZ_4K, PROT_READ), 0);
-	assert_query(p + SZ_2M, inode(mock), SZ_2M + SZ_4K);
-	assert_query(p + SZ_2M + SZ_4K, inode(mock), SZ_2M + 2 * SZ_4K);
+	assert_query(p + SZ_2M, dbm_inode(mock), SZ_2M + SZ_4K);
+	assert_query(p + SZ_2M + SZ_4K, dbm_inode(mock), SZ_2M + 2 * SZ_4K);
 	/* through an importer */
 	igt_assert_eq(drm_import(vgem, mock, &import), 0);
 	q = drm_mmap(vgem, import, SIZE, RW);
-	assert_query(q, inode(mock), 0);
+	assert_query(q, dbm_inode(mock), 0);
 	dbm_munmap(q, SIZE);
 	dbm_munmap(p, SIZE - SZ_4K);
 	drm_close_handle(vgem, import);
@@ -107,7 +98,7 @@ static void query_buffers(void)
 	dumb = drm_create_dumb(vgem, SIZE);
 	fd = drm_export(vgem, dumb);
 	p = drm_mmap(vgem, dumb, SIZE, RW);
-	assert_query(p, inode(fd), 0);
+	assert_query(p, dbm_inode(fd), 0);
 	close(fd);
 	dbm_munmap(p, SIZE);
 	drm_close_handle(vgem, dumb);
@@ -126,7 +117,7 @@ static void query_old(void)
 	igt_assert_fd(fd);
 	do_ioctl(fd, QUERY, &q);
 	igt_assert_eq_u64(q.vma_start, (uintptr_t)p);
-	igt_assert_eq_u64(q.inode, inode(mock));
+	igt_assert_eq_u64(q.inode, dbm_inode(mock));
 	igt_assert_eq_u64(q.dmabuf_inode, 77);
 	igt_assert_eq_u64(q.dmabuf_offset, 78);
 	close(fd);
@@ -229,10 +220,10 @@ static void tool(void)
 	snprintf(arguments, sizeof(arguments), "--json %d", getpid());
 	igt_assert_eq(run_tool(arguments, text, sizeof(text)), 0);
 	igt_info("%s", text);
-	assert_object(text, p, SIZE - SZ_4K, "r--s", inode(mock), SZ_4K,
+	assert_object(text, p, SIZE - SZ_4K, "r--s", dbm_inode(mock), SZ_4K,
 		      "\"exporter\": \"dma_buf_mock\", \"caching\": \"cached\", \"io\": false",
 		      "\"moves\": true, \"revoked\": false, \"file\": \"/dmabuf:\"}");
-	assert_object(text, q, SIZE, "rw-s", inode(fd), 0,
+	assert_object(text, q, SIZE, "rw-s", dbm_inode(fd), 0,
 		      "\"exporter\": \"drm\", \"caching\": \"write-combined\", \"io\": false",
 		      "\"moves\": false, \"revoked\": false, \"file\": \"/dev/dri/card");
 
@@ -241,7 +232,7 @@ static void tool(void)
 	igt_info("%s", text);
 	snprintf(expected, sizeof(expected), "%016lx-%016lx %10lu r--s     0x1000 %8" PRIu64,
 		 (unsigned long)p, (unsigned long)p + SIZE - SZ_4K, (SIZE - SZ_4K) / 1024,
-		 inode(mock));
+		 dbm_inode(mock));
 	igt_assert(strstr(text, expected));
 	dbm_munmap(p, SIZE - SZ_4K);
 	dbm_munmap(q, SIZE);

@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 
 #include "igt.h"
 #include "dma_buf_mmap/access.h"
@@ -35,14 +34,6 @@ IGT_TEST_DESCRIPTION("Tracepoints of mapped dma-bufs");
 
 #define SIZE (2 * SZ_2M)
 
-static unsigned long inode_of(int fd)
-{
-	struct stat st;
-
-	igt_assert_eq(fstat(fd, &st), 0);
-	return st.st_ino;
-}
-
 static void fault(void)
 {
 	struct dma_buf_mock_create create = {
@@ -51,7 +42,7 @@ static void fault(void)
 		.open_flags = O_RDWR | O_CLOEXEC,
 	};
 	int fd = mock_create_args(&create);
-	unsigned long ino = inode_of(fd);
+	unsigned long ino = dbm_inode(fd);
 	char *p = dbm_mmap(fd, SIZE - SZ_4K, PROT_READ | PROT_WRITE, SZ_4K);
 	int done, events;
 
@@ -80,7 +71,7 @@ static void *touch_late(void *p)
 static void waits(void)
 {
 	int fd = mock_create(SIZE, 9);
-	unsigned long ino = inode_of(fd);
+	unsigned long ino = dbm_inode(fd);
 	char *p = dbm_mmap(fd, SIZE, PROT_READ | PROT_WRITE, 0);
 	pthread_t thread;
 
@@ -99,14 +90,14 @@ static void waits(void)
 static void zap(void)
 {
 	int fd = mock_create(SIZE, 9), other = mock_create(SIZE, 9);
-	unsigned long ino = inode_of(fd);
+	unsigned long ino = dbm_inode(fd);
 	void *p = dbm_mmap(fd, SIZE, PROT_READ, 0);
 
 	dbm_touch(p, SIZE);
 	trace_clear();
 	mock_move(fd, 0);
 	igt_assert_eq(trace_count("dma_buf_mmap_zap: ino=%lu ", ino), 1);
-	igt_assert_eq(trace_count("dma_buf_mmap_zap: ino=%lu ", inode_of(other)), 0);
+	igt_assert_eq(trace_count("dma_buf_mmap_zap: ino=%lu ", dbm_inode(other)), 0);
 	dbm_munmap(p, SIZE);
 	close(fd);
 	close(other);
@@ -115,7 +106,7 @@ static void zap(void)
 static void revoke_events(void)
 {
 	int fd = mock_create(SIZE, 9);
-	unsigned long ino = inode_of(fd);
+	unsigned long ino = dbm_inode(fd);
 	void *p = dbm_mmap(fd, SIZE, PROT_READ, 0);
 
 	dbm_touch(p, SIZE);

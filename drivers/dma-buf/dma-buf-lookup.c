@@ -163,18 +163,6 @@ unlock:
 EXPORT_SYMBOL_NS_GPL(dma_buf_ref_from_address, "DMA_BUF");
 
 /**
- * dma_buf_ref_dmabuf - the dma-buf that a reference is of
- * @ref: from dma_buf_ref_from_address()
- *
- * Return: the dma-buf, which @ref keeps, or %NULL if there may be none yet.
- */
-struct dma_buf *dma_buf_ref_dmabuf(const struct dma_buf_ref *ref)
-{
-	return ref->ops == &dma_buf_ref_ops ? ref->priv : NULL;
-}
-EXPORT_SYMBOL_NS_GPL(dma_buf_ref_dmabuf, "DMA_BUF");
-
-/**
  * dma_buf_get_from_address - find the buffer behind a user address
  * @mm: the address space to look in
  * @addr: user address; a tag in it is ignored

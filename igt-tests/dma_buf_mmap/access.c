@@ -2,6 +2,7 @@
 /* Copyright © 2026 dmabuf-mmap authors */
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #include "igt.h"
@@ -123,6 +124,14 @@ void dbm_mmap_err(int fd, size_t length, int prot, int flags, off_t offset, int 
 void dbm_munmap(void *addr, size_t length)
 {
 	igt_assert_eq(munmap(addr, length), 0);
+}
+
+uint64_t dbm_inode(int dmabuf)
+{
+	struct stat st;
+
+	igt_assert_eq(fstat(dmabuf, &st), 0);
+	return st.st_ino;
 }
 
 long dbm_count_buffers(void)

@@ -48,6 +48,8 @@ void *dbm_mmap(int fd, size_t length, int prot, off_t offset);
 void dbm_mmap_err(int fd, size_t length, int prot, int flags, off_t offset, int error);
 void dbm_munmap(void *addr, size_t length);
 
+/* What names a dma-buf: the inode number of its fd */
+uint64_t dbm_inode(int dmabuf);
 /* How many dma-bufs there are in the system, as debugfs says. */
 long dbm_count_buffers(void);
 

@@ -39,4 +39,15 @@ int drmPrimeAddrToHandle(int fd, const void *addr, uint64_t size, uint32_t flags
 int drmPrimeAddrToFD(int fd, const void *addr, uint64_t size, uint32_t flags, int *prime_fd,
 		     uint64_t *offset);
 
+/* 0 or an errno */
+int prime_ask(int drm, struct drm_prime_addr_to_handle *args);
+/* It must fail with @error, and return nothing. */
+void prime_assert_err(int drm, const volatile void *addr, uint64_t size, uint32_t flags,
+		      int error);
+/* The same, whether a handle or an fd is asked for */
+void prime_assert_no(int drm, const volatile void *addr, uint64_t size, int error);
+/* The handle, of a buffer of @object_size in which @addr is at @offset */
+uint32_t prime_assert_handle(int drm, const volatile void *addr, uint64_t size, uint32_t flags,
+			     uint64_t offset, uint64_t object_size);
+
 #endif

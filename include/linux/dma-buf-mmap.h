@@ -295,7 +295,6 @@ pgprot_t dma_buf_range_prot(const struct dma_buf_range *range, pgprot_t prot);
 int dma_buf_ref_from_address(struct mm_struct *mm, unsigned long addr, size_t *len,
 			     vm_flags_t need, bool partial, struct dma_buf_ref *ref);
 bool dma_buf_ref_from_vma(struct vm_area_struct *vma, struct dma_buf_ref *ref);
-struct dma_buf *dma_buf_ref_dmabuf(const struct dma_buf_ref *ref);
 u64 dma_buf_ref_inode(struct dma_buf_ref *ref);
 bool dma_buf_has_user_pages(const struct dma_buf *dmabuf);
 struct dma_buf *dma_buf_get_from_address(struct mm_struct *mm,

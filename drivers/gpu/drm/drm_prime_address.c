@@ -3,9 +3,9 @@
  * DRM_IOCTL_PRIME_ADDR_TO_HANDLE: from an address in a mapping of the process to a
  * handle, or a dma-buf, of what is mapped there.
  *
- * A mapping is less than a handle, which gives DMA access to all of a buffer. So an
- * object of the device gets the handle that the file has already; anything else has to be
- * mapped whole, in a way that could be written.
+ * A mapping is less than a handle, which gives DMA access to all of a buffer. So what
+ * the file has a handle of gets that; anything else has to be mapped whole, in a way that
+ * could be written.
  */
 #include <linux/dma-buf.h>
 #include <linux/dma-buf-mmap.h>
@@ -41,11 +41,11 @@ static int drm_prime_check_size(struct drm_prime_addr_to_handle *args)
 	return args->flags & DRM_PRIME_ADDR_PARTIAL ? 0 : -ERANGE;
 }
 
-/* What a mapping is of: the object of some device, a dma-buf, or what one can be made of. */
+/* What a mapping is of */
 struct drm_prime_found {
 	struct dma_buf_ref ref;
-	struct drm_gem_object *obj;
-	struct dma_buf *dmabuf;
+	struct drm_gem_object *obj;	/* of whichever device, or NULL */
+	struct dma_buf *dmabuf;		/* if there is one by now */
 };
 
 /* The handle that a file has of it, which was exported or imported, or neither. */
@@ -118,7 +118,10 @@ static int drm_prime_share_error(struct dma_buf *dmabuf, int err)
 	}
 }
 
-/* The dma-buf of an object: of @handle, if the file has one, so that it gets that back. */
+/*
+ * The dma-buf of an object: of @handle, if it has that in the file, so that the file gets
+ * it back.
+ */
 static struct dma_buf *drm_prime_export(struct drm_file *file_priv,
 					struct drm_gem_object *obj, u32 handle)
 {
@@ -128,7 +131,7 @@ static struct dma_buf *drm_prime_export(struct drm_file *file_priv,
 	/* A driver with handles of its own kind has its own idea of sharing too. */
 	if (obj->dev->driver->prime_handle_to_fd)
 		return ERR_PTR(-EOPNOTSUPP);
-	dmabuf = handle ?
+	dmabuf = handle && obj->dev == file_priv->minor->dev ?
 		 drm_gem_prime_handle_to_dmabuf(obj->dev, file_priv, handle, flags) :
 		 drm_gem_object_to_dmabuf(obj, flags);
 	/* The handle may be that of another object by now. */
@@ -181,7 +184,7 @@ static int drm_prime_import_handle(struct drm_device *dev, struct drm_file *file
 {
 	int err;
 
-	if (!drm_core_check_feature(dev, DRIVER_GEM) || dev->driver->prime_fd_to_handle)
+	if (dev->driver->prime_fd_to_handle)
 		return -EOPNOTSUPP;
 
 	err = drm_gem_prime_dmabuf_to_handle(dev, file_priv, dmabuf, handle);
@@ -197,10 +200,7 @@ static int drm_prime_give(struct drm_device *dev, struct drm_file *file_priv,
 	u32 handle = 0;
 	int ret;
 
-	if (!found->obj || found->obj->dev == dev)
-		ret = drm_prime_own_handle(file_priv, found, &handle);
-	else
-		ret = -ENOENT;
+	ret = drm_prime_own_handle(file_priv, found, &handle);
 	if (args->flags & DRM_PRIME_ADDR_HANDLE &&
 	    (!ret || args->flags & DRM_PRIME_ADDR_OWN)) {
 		args->handle = handle;
@@ -230,7 +230,7 @@ static int drm_prime_addr_lookup(struct drm_device *dev, struct drm_file *file_p
 				 struct drm_prime_addr_to_handle *args)
 {
 	const bool partial = args->flags & DRM_PRIME_ADDR_PARTIAL;
-	struct drm_prime_found found;
+	struct drm_prime_found found = {};
 	size_t len = args->size;
 	int ret;
 
@@ -242,7 +242,8 @@ static int drm_prime_addr_lookup(struct drm_device *dev, struct drm_file *file_p
 	args->size = len;
 	args->offset = ((u64)found.ref.pgoff << PAGE_SHIFT) + offset_in_page(args->addr);
 	found.obj = drm_gem_ref_object(&found.ref);
-	found.dmabuf = dma_buf_ref_dmabuf(&found.ref);
+	if (found.ref.ops->peek)
+		found.dmabuf = found.ref.ops->peek(&found.ref);
 	if (found.obj)
 		args->object_size = found.obj->size;
 	else if (found.dmabuf)
@@ -252,6 +253,8 @@ static int drm_prime_addr_lookup(struct drm_device *dev, struct drm_file *file_p
 
 	ret = drm_prime_check_size(args) ?:
 	      drm_prime_give(dev, file_priv, &found, args);
+	if (found.dmabuf)
+		dma_buf_put(found.dmabuf);
 	found.ref.ops->put(&found.ref);
 	return ret;
 }
@@ -279,6 +282,10 @@ int drm_prime_addr_to_handle_ioctl(struct drm_device *dev, void *data,
 	    (flags & DRM_PRIME_ADDR_OWN && flags & DRM_PRIME_ADDR_FD) ||
 	    (flags & DRM_PRIME_ADDR_CLOEXEC && flags & DRM_PRIME_ADDR_HANDLE) ||
 	    args->addr != (unsigned long)args->addr || args->size != (size_t)args->size)
+		goto out;
+
+	ret = -EOPNOTSUPP;
+	if (!drm_core_check_feature(dev, DRIVER_GEM))
 		goto out;
 
 	*args = none;

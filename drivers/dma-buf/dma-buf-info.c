@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What user space can ask of a dma-buf: DMA_BUF_IOCTL_GET_INFO.  See dma-buf-mmap.c
- * for the model.
+ * What user space can ask of a dma-buf: DMA_BUF_IOCTL_GET_INFO, and what others tell
+ * it.  See dma-buf-mmap.c for the model.
  */
 #include <linux/dma-buf.h>
 #include <linux/dma-buf-mmap.h>
@@ -82,7 +82,7 @@ static int dma_buf_info_mmap(struct dma_buf_info *info, struct dma_buf_mmap *m)
 		return err;
 
 	dma_buf_info_set(info, DMA_BUF_INFO_REVOKED, err == -ENODEV);
-	/* What is in the way for now is not for good. */
+	/* Not there yet, moving or revoked for a while: it is mappable all the same. */
 	dma_buf_info_set(info, DMA_BUF_INFO_CPU_MAPPABLE,
 			 !err || err == -ENODATA || err == -EAGAIN || err == -EIO);
 	dma_buf_info_set(info, DMA_BUF_INFO_DYNAMIC, m->flags & DMA_BUF_MMAP_MOVES);

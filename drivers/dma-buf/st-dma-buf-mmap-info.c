@@ -98,38 +98,25 @@ static int st_info_begin_cpu_access(struct dma_buf *dmabuf,
 	return 0;
 }
 
-static struct sg_table *st_info_map(struct dma_buf_attachment *attach,
-				    enum dma_data_direction dir)
-{
-	return ERR_PTR(-EOPNOTSUPP);
-}
-
-static void st_info_unmap(struct dma_buf_attachment *attach, struct sg_table *sgt,
-			  enum dma_data_direction dir)
-{
-}
-
 static void st_info_release(struct dma_buf *dmabuf)
 {
 }
 
-static const struct dma_buf_ops st_info_ops = {
-	.map_dma_buf = st_info_map,
-	.unmap_dma_buf = st_info_unmap,
-	.release = st_info_release,
-	.mmap = st_info_mmap,
-	.begin_cpu_access = st_info_begin_cpu_access,
-};
-
 /* An exporter with an mmap op of its own names nothing. */
 static void st_info_own_mmap(struct kunit *test)
 {
+	static struct dma_buf_ops ops;
 	DEFINE_DMA_BUF_EXPORT_INFO(exp_info);
 	struct st_test *t = test->priv;
 	struct dma_buf_info info;
 	struct dma_buf *dmabuf;
 
-	exp_info.ops = &st_info_ops;
+	dma_buf_st_export(test, PAGE_SIZE, O_RDWR);
+	ops = *t->dmabuf->ops;
+	ops.mmap = st_info_mmap;
+	ops.begin_cpu_access = st_info_begin_cpu_access;
+	ops.release = st_info_release;
+	exp_info.ops = &ops;
 	exp_info.size = PAGE_SIZE;
 	exp_info.flags = O_RDWR;
 	exp_info.priv = t;

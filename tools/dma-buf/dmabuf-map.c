@@ -78,7 +78,7 @@ struct map {
 struct buffer {
 	uint64_t inode, size;
 	char exporter[64], name[64];
-	bool has_info;
+	bool looked_for, has_info;
 	struct info info;
 };
 
@@ -133,7 +133,7 @@ static bool tells_of_buffers(int fd)
 	return !ioctl(fd, QUERY, &q) || errno != E2BIG;
 }
 
-/* Those of @maps that show a dma-buf, and those of a device that may */
+/* Only what shows a dma-buf */
 static void add_map(const struct query *q, const char *file, bool told)
 {
 	static const char dmabuf[] = "/dmabuf:";
@@ -200,15 +200,35 @@ static void read_maps(void)
 	}
 }
 
+/* Whether some buffer that is mapped has not been looked for in debugfs */
+static bool new_buffers(void)
+{
+	bool some = false;
+	size_t i;
+
+	for (i = 0; i < nr_maps; i++) {
+		struct buffer *b = buffer_of(maps[i].inode);
+
+		some |= !b->looked_for;
+		b->looked_for = true;
+	}
+	return some;
+}
+
 /* Exporters and names are in debugfs, which root may read. */
 static void read_bufinfo(void)
 {
 	char line[512], exporter[64], name[64];
+	static bool failed;
 	uint64_t size, inode;
-	FILE *f = fopen("/sys/kernel/debug/dma_buf/bufinfo", "r");
 	struct buffer *b;
+	FILE *f;
 
+	if (failed || !new_buffers())
+		return;
+	f = fopen("/sys/kernel/debug/dma_buf/bufinfo", "r");
 	if (!f) {
+		failed = true;
 		fprintf(stderr, "dmabuf-map: no exporters and names: bufinfo: %s%s\n",
 			strerror(errno), errno == EACCES ? "; run it as root" :
 			"; mount debugfs at /sys/kernel/debug");
@@ -527,6 +547,7 @@ static void watch(double seconds)
 		usleep(seconds * 1e6);
 		count_events(fd);
 		read_maps_again();
+		read_bufinfo();
 		read_infos();
 		if (!stop && !json)
 			printf("\n");

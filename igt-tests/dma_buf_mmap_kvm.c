@@ -433,7 +433,9 @@ static void revoked(void)
 	close(fd);
 }
 
-static void bar_decode(void)
+/* With the guest counting in a BAR */
+static void on_bar(void (*check)(struct vfio_dev *dev, struct machine *m,
+				 volatile uint32_t *counter))
 {
 	struct vfio_dev dev;
 	struct machine m;
@@ -446,41 +448,42 @@ static void bar_decode(void)
 	*counter_of(p) = 0;
 	machine_start(&m, 0);
 	assert_counts(counter_of(p));
-	vfio_set_decode(&dev, false);
-	assert_stopped(&m);
-	vfio_set_decode(&dev, true);
-	assert_nothing_more(&m, counter_of(p));
-	machine_go_on(&m);
-	assert_counts(counter_of(p));
-	machine_stop(&m);
-	machine_end(&m);
-	dbm_munmap(p, SIZE);
-	vfio_close(&dev);
-}
-
-static void bar_reset(void)
-{
-	struct vfio_dev dev;
-	struct machine m;
-	char *p;
-
-	vfio_require(&dev, 4 * SZ_2M, SZ_1G);
-	vfio_open(&dev);
-	igt_require_f(dev.has_reset, "the device cannot be reset\n");
-	p = dbm_mmap(dev.fd, SIZE, RW, dev.bar + SIZE);
-	m = machine_make(p, SIZE, 0);
-	*counter_of(p) = 0;
-	machine_start(&m, 0);
-	for (int i = 0; i < 3; i++) {
-		assert_counts(counter_of(p));
-		vfio_reset(&dev);
-	}
+	check(&dev, &m, counter_of(p));
 	assert_counts(counter_of(p));
 	igt_assert(!m.done);
 	machine_stop(&m);
 	machine_end(&m);
 	dbm_munmap(p, SIZE);
 	vfio_close(&dev);
+}
+
+static void check_decode(struct vfio_dev *dev, struct machine *m, volatile uint32_t *counter)
+{
+	vfio_set_decode(dev, false);
+	assert_stopped(m);
+	vfio_set_decode(dev, true);
+	assert_nothing_more(m, counter);
+	machine_go_on(m);
+}
+
+static void bar_decode(void)
+{
+	on_bar(check_decode);
+}
+
+static void check_reset(struct vfio_dev *dev, struct machine *m, volatile uint32_t *counter)
+{
+	(void)m;
+	igt_assert(dev->has_reset);
+	for (int i = 0; i < 3; i++) {
+		vfio_reset(dev);
+		assert_counts(counter);
+	}
+}
+
+static void bar_reset(void)
+{
+	on_bar(check_reset);
 }
 
 static const struct dbm_test tests[] = {

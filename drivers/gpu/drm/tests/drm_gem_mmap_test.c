@@ -99,6 +99,17 @@ static const struct drm_gem_object_funcs gem_mmap_funcs = {
 	.vm_ops = &drm_gem_mmap_vm_ops,
 };
 
+/* Of a driver that maps in faults of its own, of which there are none here */
+static const struct vm_operations_struct gem_mmap_own_vm_ops = {
+	.open = drm_gem_vm_open,
+	.close = drm_gem_vm_close,
+};
+
+static const struct drm_gem_object_funcs gem_mmap_own_funcs = {
+	.free = gem_mmap_free,
+	.vm_ops = &gem_mmap_own_vm_ops,
+};
+
 static int gem_mmap_fop_mmap(struct file *file, struct vm_area_struct *vma)
 {
 	struct gem_mmap_test *t = file->private_data;
@@ -279,6 +290,22 @@ static void gem_mmap_no_ops(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, -EINVAL, (long)gem_mmap_map(t, 0, 1, MAP_SHARED));
 }
 
+/* A driver that maps in faults of its own is asked for nothing outside of its object. */
+static void gem_mmap_own_faults(struct kunit *test)
+{
+	struct gem_mmap_test *t = test->priv;
+	unsigned long addr;
+
+	t->prime = true;
+	t->obj->base.funcs = &gem_mmap_own_funcs;
+	t->obj->base.mmap.ops = NULL;
+	addr = gem_mmap_map(t, NR_PAGES - 1, 1, MAP_SHARED);
+	KUNIT_ASSERT_FALSE(test, IS_ERR_VALUE(addr));
+	vm_munmap(addr, PAGE_SIZE);
+	KUNIT_EXPECT_EQ(test, -EINVAL, (long)gem_mmap_map(t, NR_PAGES - 1, 2, MAP_SHARED));
+	KUNIT_EXPECT_EQ(test, -EINVAL, (long)gem_mmap_map(t, NR_PAGES, 1, MAP_SHARED));
+}
+
 /* drm_gem_prime_mmap() gives an object an offset, or a zap would not find it. */
 static void gem_mmap_prime_offset(struct kunit *test)
 {
@@ -405,6 +432,7 @@ static struct kunit_case gem_mmap_cases[] = {
 	KUNIT_CASE_PARAM(gem_mmap_pages, gem_mmap_ways_gen_params),
 	KUNIT_CASE_PARAM(gem_mmap_refuses, gem_mmap_rules_gen_params),
 	KUNIT_CASE(gem_mmap_no_ops),
+	KUNIT_CASE(gem_mmap_own_faults),
 	KUNIT_CASE(gem_mmap_prime_offset),
 	KUNIT_CASE(gem_mmap_purged),
 	KUNIT_CASE(gem_mmap_one_object),

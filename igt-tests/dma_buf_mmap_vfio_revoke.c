@@ -53,6 +53,10 @@
  * SUBTEST: for-good
  * Description: One buffer is revoked for good, on or off, and the others are not
  *
+ * SUBTEST: for-good-busy
+ * Description: Who writes while a buffer is revoked for good, in a reset too, has stopped when
+ *	the call returns
+ *
  * SUBTEST: for-good-errors
  * Description: What is no dma-buf of the device, or is none any more, is not revoked
  *
@@ -66,6 +70,10 @@ IGT_TEST_DESCRIPTION("Mapped PCI BARs across decode, reset, power, close and unb
 /* the aliases start at different places in the BAR, and overlap */
 #define AT (4 * SZ_2M)
 #define SHIFT (3 * SZ_4K)
+
+/* a word in each page that neither the host nor the hammer uses */
+#define SCRATCH 0x300
+#define ROUNDS 4
 
 struct sync {
 	volatile int parent, child;
@@ -422,6 +430,67 @@ static void for_good(void)
 	check_for_good(two, 2, false);
 }
 
+/* What each of the writers has written lately, and how far the resets are */
+struct busy {
+	volatile int writes[2], resets, stop;
+};
+
+static void for_good_busy(void)
+{
+	struct busy *b = dbm_shared(sizeof(*b));
+	const bool can_reset = vfio_has_sysfs_reset(&dev);
+	char *bar = dbm_mmap(dev.fd, LENGTH, RW, dev.bar + AT);
+
+	igt_fork(child, 1)
+		while (!b->stop) {
+			if (can_reset)
+				vfio_sysfs_reset(&dev);
+			b->resets++;
+		}
+	for (int round = 0; round < ROUNDS; round++) {
+		const struct vfio_region_dma_range r = { AT, LENGTH };
+		int lent = __vfio_export(&dev, &r, 1, O_RDWR | O_CLOEXEC);
+		volatile uint64_t *word[2];
+		uint64_t last[2];
+		char *p;
+
+		igt_assert_fd(lent);
+		p = dbm_mmap(lent, LENGTH, RW, 0);
+		memset((void *)b->writes, 0, sizeof(b->writes));
+		igt_fork(child, 2) {
+			volatile char *at = p + child * SZ_2M + SCRATCH;
+			int sig;
+
+			while (!(sig = dbm_write(at, ++b->writes[child])))
+				;
+			igt_assert_eq(sig, SIGBUS);
+		}
+		for (int i = 0; i < 2; i++)
+			dbm_wait_for(&b->writes[i], 1000, 20000);
+		/* Some rounds begin in the middle of a reset, and faults asleep for it. */
+		usleep(round * 3000);
+		igt_assert_eq(__vfio_revoke(&dev, lent), 0);
+		for (int i = 0; i < 2; i++) {
+			word[i] = (void *)(bar + i * SZ_2M + SCRATCH);
+			last[i] = *word[i];
+			igt_assert_lte(last[i], b->writes[i]);
+		}
+		usleep(20000);
+		for (int i = 0; i < 2; i++)
+			igt_assert_eq_u64(*word[i], last[i]);
+		ptdump_assert_none(p, LENGTH);
+		dbm_munmap(p, LENGTH);
+		close(lent);
+		if (round == ROUNDS - 1)
+			b->stop = 1;
+		else
+			dbm_wait_for(&b->resets, b->resets + 1, 20000);
+	}
+	igt_waitchildren_timeout(20, "a writer does not end");
+	dbm_munmap(bar, LENGTH);
+	dbm_munmap(b, sizeof(*b));
+}
+
 static void for_good_errors(void)
 {
 	struct vfio_dev other = { .fd = -1, .iommufd = -1 };
@@ -467,6 +536,7 @@ static const struct dbm_test tests[] = {
 	{ "reset-sysfs-config", "Resets and config space get along", reset_sysfs_config },
 	{ "close", "A buffer ends with the device's user", closed },
 	{ "for-good", "What was lent is taken back", for_good },
+	{ "for-good-busy", "Taken back from who is using it", for_good_busy },
 	{ "for-good-errors", "Each errno but EINTR", for_good_errors },
 	{ "unbind", "A buffer ends with the driver", unbind },
 };

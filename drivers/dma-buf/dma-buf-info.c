@@ -27,8 +27,12 @@ static int dma_buf_info_leaf(struct dma_buf_info *info,
 			     const struct dma_buf_range *range)
 {
 	const pgprot_t base = vm_get_page_prot(VM_READ | VM_WRITE | VM_SHARED);
-	struct dma_buf_range like = { .caching = DMA_BUF_CACHED };
+	/* What an architecture does not have is one of those before. */
+	static const enum dma_buf_caching cachings[] = {
+		DMA_BUF_CACHED, DMA_BUF_UNCACHED, DMA_BUF_WRITE_COMBINED,
+	};
 	pgprot_t leaf = base;
+	unsigned int i;
 	int err;
 
 	err = dma_buf_leaf_prot(range, 0, 1, &leaf);
@@ -36,7 +40,8 @@ static int dma_buf_info_leaf(struct dma_buf_info *info,
 		return err;
 
 	dma_buf_info_set(info, DMA_BUF_INFO_IO_MEMORY, range->iomem);
-	for (; like.caching <= DMA_BUF_UNCACHED; like.caching++) {
+	for (i = 0; i < ARRAY_SIZE(cachings); i++) {
+		const struct dma_buf_range like = { .caching = cachings[i] };
 		pgprot_t prot = dma_buf_range_prot(&like, base);
 
 		if (pgprot_val(pgprot_decrypted(leaf)) !=

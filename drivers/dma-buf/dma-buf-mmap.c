@@ -100,6 +100,24 @@ void dma_buf_mmap_zap(struct dma_buf_mmap *m)
 }
 EXPORT_SYMBOL_NS_GPL(dma_buf_mmap_zap, "DMA_BUF");
 
+/**
+ * dma_buf_refresh_mappings - have all CPU mappings of a dma-buf made anew
+ * @dmabuf: the buffer, whose CPU mappings the core owns
+ *
+ * For exporters of memory that stays where it is, and is to be mapped in another way
+ * from now on.  Importers are not told.
+ *
+ * Context: Process context, reservation lock held since the state that
+ * &dma_buf_mmap_ops.get_range answers from was changed.
+ */
+void dma_buf_refresh_mappings(struct dma_buf *dmabuf)
+{
+	dma_buf_mmap_zap(dmabuf->mmap);
+	if (IS_ENABLED(CONFIG_DMABUF_MMAP_VMAP) && dma_buf_vmap_restore(dmabuf))
+		dma_buf_vmap_revoke(dmabuf);
+}
+EXPORT_SYMBOL_NS_GPL(dma_buf_refresh_mappings, "DMA_BUF");
+
 /* The buffer whose file @vma maps. */
 static struct dma_buf *dma_buf_of_vma(struct vm_area_struct *vma)
 {
@@ -253,7 +271,7 @@ int dma_buf_mmap_vma(struct dma_buf_mmap *m, struct vm_area_struct *vma,
 		     pgoff_t pgoff)
 {
 	const struct dma_buf_range shown = {
-		.caching = m->caching,
+		.caching = READ_ONCE(m->caching),
 		.decrypted = m->decrypted,
 	};
 	int err;

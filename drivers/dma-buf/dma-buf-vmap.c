@@ -93,9 +93,9 @@ static long dma_buf_vmap_range(struct dma_buf *dmabuf, unsigned long addr,
 
 	nr = range.start + range.nr_pages - pgoff;
 	err = dma_buf_leaf_prot(&range, pgoff, nr, &run.prot);
-	if (err == -EAGAIN) {
-		/* No common memory type: page by page. */
-		nr = 1;
+	while (err == -EAGAIN && nr > 1) {
+		/* No common memory type: a part may have one. */
+		nr /= 2;
 		run.prot = PAGE_KERNEL;
 		err = dma_buf_leaf_prot(&range, pgoff, nr, &run.prot);
 	}
@@ -109,7 +109,7 @@ static long dma_buf_vmap_range(struct dma_buf *dmabuf, unsigned long addr,
 	return err ?: nr;
 }
 
-/* Point the mapping at @addr, now at its dummy page, at the buffer. */
+/* Point the mapping at @addr at the buffer. */
 static int dma_buf_vmap_fill(struct dma_buf *dmabuf, unsigned long addr,
 			     bool populate, bool *iomem)
 {
@@ -123,6 +123,7 @@ static int dma_buf_vmap_fill(struct dma_buf *dmabuf, unsigned long addr,
 		if (ret < 0)
 			break;
 		pgoff += ret;
+		cond_resched();
 	}
 	flush_tlb_kernel_range(addr, addr + dmabuf->size);
 
@@ -139,17 +140,19 @@ void dma_buf_vmap_revoke(struct dma_buf *dmabuf)
 				   dmabuf->vmap_dummy);
 }
 
-/* For dma_buf_restore_mappings(): what was given out reaches the buffer again. */
-void dma_buf_vmap_restore(struct dma_buf *dmabuf)
+/*
+ * For dma_buf_restore_mappings(): what was given out reaches the buffer again, as it is
+ * mapped now.  What cannot be had stays as it is.
+ */
+int dma_buf_vmap_restore(struct dma_buf *dmabuf)
 {
 	bool iomem;
 
 	dma_resv_assert_held(dmabuf->resv);
 
-	/* What cannot be had stays on the dummy page. */
-	if (dmabuf->vmap_dummy)
-		dma_buf_vmap_fill(dmabuf, (unsigned long)dmabuf->vmap_ptr.vaddr,
-				  false, &iomem);
+	return !dmabuf->vmap_dummy ? 0 :
+	       dma_buf_vmap_fill(dmabuf, (unsigned long)dmabuf->vmap_ptr.vaddr,
+				 false, &iomem);
 }
 
 /*

@@ -16,6 +16,8 @@ static int st_get_range(void *priv, pgoff_t pgoff, bool populate,
 {
 	struct st_exporter *exp = priv;
 
+	if (exp->look)
+		exp->saw = *exp->look;
 	if (exp->err)
 		return exp->err;
 

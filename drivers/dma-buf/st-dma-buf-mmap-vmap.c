@@ -126,11 +126,43 @@ static void st_vmap_wrong_caching(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, t->exp->gets, t->exp->puts);
 }
 
+/* What is to be mapped in another way is, at the same address, and no importer hears of it. */
+static void st_vmap_refresh(struct kunit *test)
+{
+	struct st_test *t = test->priv;
+	struct iosys_map map;
+
+	if (!IS_ENABLED(CONFIG_DMABUF_MMAP_VMAP))
+		kunit_skip(test, "no vmap in this configuration");
+
+	dma_buf_st_export(test, NR_PAGES * PAGE_SIZE, O_RDWR);
+	KUNIT_ASSERT_EQ(test, 0, dma_buf_vmap_unlocked(t->dmabuf, &map));
+	dma_resv_lock(t->dmabuf->resv, NULL);
+	swap(t->exp->pages[3], t->exp->pages[5]);
+	KUNIT_EXPECT_EQ(test, MARK(3), st_vread(&map, 3));
+	/* Nothing is ever lost in between. */
+	t->exp->look = map.vaddr + 4 * PAGE_SIZE;
+	dma_buf_refresh_mappings(t->dmabuf);
+	KUNIT_EXPECT_EQ(test, MARK(4), t->exp->saw);
+	KUNIT_EXPECT_EQ(test, MARK(5), st_vread(&map, 3));
+	KUNIT_EXPECT_EQ(test, MARK(3), st_vread(&map, 5));
+	KUNIT_EXPECT_EQ(test, MARK(4), st_vread(&map, 4));
+	/* What is revoked stays so. */
+	t->exp->look = NULL;
+	t->exp->err = -EIO;
+	dma_buf_refresh_mappings(t->dmabuf);
+	dma_resv_unlock(t->dmabuf->resv);
+	KUNIT_EXPECT_EQ(test, 0, st_vread(&map, 3));
+	dma_buf_vunmap_unlocked(t->dmabuf, &map);
+	KUNIT_EXPECT_EQ(test, t->exp->gets, t->exp->puts);
+}
+
 static struct kunit_case st_cases[] = {
 	KUNIT_CASE(st_vmap),
 	KUNIT_CASE(st_vmap_revoked),
 	KUNIT_CASE(st_vmap_readonly),
 	KUNIT_CASE(st_vmap_wrong_caching),
+	KUNIT_CASE(st_vmap_refresh),
 	{}
 };
 

@@ -31,6 +31,8 @@ struct st_exporter {
 	unsigned int puts;
 	unsigned int waits;
 	unsigned int intr_waits;	/* those that any signal ends */
+	const u64 *look;	/* what get_range looks at, and saw */
+	u64 saw;
 };
 
 struct st_test {

@@ -287,6 +287,60 @@ int __vfio_revoke(const struct vfio_dev *dev, int dmabuf)
 	return ioctl(dev->fd, VFIO_DEVICE_FEATURE, &arg) ? errno : 0;
 }
 
+static int memattr_feature(const struct vfio_dev *dev, uint32_t op, int dmabuf, uint32_t *memattr)
+{
+	struct {
+		struct vfio_device_feature feature;
+		struct vfio_device_feature_dma_buf_memattr memattr;
+	} arg = {
+		.feature = {
+			.argsz = sizeof(arg),
+			.flags = op | VFIO_DEVICE_FEATURE_DMA_BUF_MEMATTR,
+		},
+		.memattr = { .dmabuf_fd = dmabuf, .memattr = *memattr },
+	};
+
+	if (ioctl(dev->fd, VFIO_DEVICE_FEATURE, &arg))
+		return errno;
+	*memattr = arg.memattr.memattr;
+	return 0;
+}
+
+int __vfio_set_memattr(const struct vfio_dev *dev, int dmabuf, uint32_t memattr)
+{
+	return memattr_feature(dev, VFIO_DEVICE_FEATURE_SET, dmabuf, &memattr);
+}
+
+int __vfio_get_memattr(const struct vfio_dev *dev, int dmabuf, uint32_t *memattr)
+{
+	*memattr = ~0u;
+	return memattr_feature(dev, VFIO_DEVICE_FEATURE_GET, dmabuf, memattr);
+}
+
+int __vfio_ioeventfd(const struct vfio_dev *dev, uint64_t offset, int eventfd)
+{
+	struct vfio_device_ioeventfd arg = {
+		.argsz = sizeof(arg),
+		.flags = VFIO_DEVICE_IOEVENTFD_32,
+		.offset = dev->bar + offset,
+		.data = 1,
+		.fd = eventfd,
+	};
+
+	return ioctl(dev->fd, VFIO_DEVICE_IOEVENTFD, &arg) ? errno : 0;
+}
+
+int __vfio_open_sysfs_bar(const struct vfio_dev *dev)
+{
+	char path[256], file[16];
+	int fd;
+
+	snprintf(file, sizeof(file), "resource%u", dev->index);
+	sysfs_path(path, sizeof(path), dev->bdf, file);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
 void vfio_set_decode(const struct vfio_dev *dev, bool on)
 {
 	uint16_t command = config_read(dev, PCI_COMMAND);

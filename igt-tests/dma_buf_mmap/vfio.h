@@ -38,6 +38,20 @@ struct vfio_device_feature_dma_buf_revoke {
 };
 #endif
 
+#ifndef VFIO_DEVICE_FEATURE_DMA_BUF_MEMATTR
+#define VFIO_DEVICE_FEATURE_DMA_BUF_MEMATTR 15
+
+enum vfio_device_dma_buf_memattr {
+	VFIO_DEVICE_DMA_BUF_MEMATTR_NC = 0,
+	VFIO_DEVICE_DMA_BUF_MEMATTR_WC = 1,
+};
+
+struct vfio_device_feature_dma_buf_memattr {
+	int32_t dmabuf_fd;
+	uint32_t memattr;
+};
+#endif
+
 /*
  * Find the smallest (so that two of them can be told apart) such device with a
  * BAR of at least @min and less than @max bytes and bind it to vfio-pci; skip
@@ -65,6 +79,13 @@ int __vfio_export(const struct vfio_dev *dev, const struct vfio_region_dma_range
 int vfio_export(const struct vfio_dev *dev);
 /* Take a dma-buf of the device's away for good: 0 or an errno. */
 int __vfio_revoke(const struct vfio_dev *dev, int dmabuf);
+/* How CPUs map a dma-buf of the device's: 0 or an errno. */
+int __vfio_set_memattr(const struct vfio_dev *dev, int dmabuf, uint32_t memattr);
+int __vfio_get_memattr(const struct vfio_dev *dev, int dmabuf, uint32_t *memattr);
+/* Have the kernel write a word to the BAR on @eventfd, or no more if that is -1: 0 or an errno. */
+int __vfio_ioeventfd(const struct vfio_dev *dev, uint64_t offset, int eventfd);
+/* A file that maps the BAR without vfio-pci, or -errno. */
+int __vfio_open_sysfs_bar(const struct vfio_dev *dev);
 void vfio_set_decode(const struct vfio_dev *dev, bool on);
 void vfio_reset(const struct vfio_dev *dev);
 bool vfio_has_sysfs_reset(const struct vfio_dev *dev);

@@ -187,8 +187,8 @@ struct dma_buf_mmap_ops {
  * @mapped: there may be leaves; protected by @resv
  *
  * One object, where the buffer lives, for all ways to map it: through the dma-buf,
- * a file of the exporter's, an importer's.  All but @mapped is constant once there
- * is a mapping.
+ * a file of the exporter's, an importer's.  All but @mapped and @caching is constant
+ * once there is a mapping.
  */
 struct dma_buf_mmap {
 	const struct dma_buf_mmap_ops *ops;
@@ -287,6 +287,7 @@ unsigned long dma_buf_mmap_align_area(struct dma_buf_mmap *m, struct file *file,
 				      unsigned long addr, unsigned long len,
 				      pgoff_t pgoff, unsigned long flags);
 void dma_buf_mmap_zap(struct dma_buf_mmap *m);
+void dma_buf_refresh_mappings(struct dma_buf *dmabuf);
 bool dma_buf_vm_get_dmabuf(struct vm_area_struct *vma, unsigned long addr,
 			   struct dma_buf_ref *ref);
 pgprot_t dma_buf_range_prot(const struct dma_buf_range *range, pgprot_t prot);

@@ -41,11 +41,11 @@ int vfio_pci_revoked_error(struct vfio_pci_core_device *vdev)
 	return -EIO;
 }
 
-void vfio_pci_bar_range(struct dma_buf_range *range)
+void vfio_pci_bar_range(struct dma_buf_range *range, enum dma_buf_caching caching)
 {
-	range->caching = DMA_BUF_UNCACHED;
-	/* What else maps the BAR decides, as it always did. */
-	range->caching_hint = true;
+	range->caching = caching;
+	/* What else maps the BAR decides, as it always did, unless user space has chosen. */
+	range->caching_hint = caching == DMA_BUF_UNCACHED;
 	range->decrypted = true;
 	range->iomem = true;
 }
@@ -61,7 +61,7 @@ static int vfio_pci_bars_get_range(void *data, pgoff_t pgoff, bool populate,
 	if (vdev->bars_revoked)
 		return vfio_pci_revoked_error(vdev);
 
-	vfio_pci_bar_range(range);
+	vfio_pci_bar_range(range, DMA_BUF_UNCACHED);
 	range->start = (pgoff_t)bar << VFIO_PCI_REGION_SHIFT;
 	range->nr_pages = PFN_UP(pci_resource_len(vdev->pdev, bar));
 	range->pfn = PHYS_PFN(pci_resource_start(vdev->pdev, bar));

@@ -43,7 +43,7 @@ static int vfio_pci_dma_buf_get_range(void *data, pgoff_t pgoff, bool populate,
 	if (WARN_ON_ONCE(!run))
 		return -EFAULT;
 
-	vfio_pci_bar_range(range);
+	vfio_pci_bar_range(range, priv->caching);
 	range->start = run->start;
 	range->nr_pages = run->nr_pages;
 	range->pfn = run->pfn;
@@ -147,7 +147,8 @@ static int vfio_pci_dma_buf_init_mmap(struct vfio_pci_core_device *vdev,
 	mmap->flags = DMA_BUF_MMAP_STRICT;
 	/* See vfio_pci_core_mmap(). */
 	mmap->vm_flags = VM_ALLOW_ANY_UNCACHED;
-	mmap->caching = DMA_BUF_UNCACHED;
+	priv->caching = DMA_BUF_UNCACHED;
+	mmap->caching = priv->caching;
 	mmap->decrypted = true;
 
 	ret = vfio_pci_dma_buf_make_runs(priv);
@@ -203,6 +204,7 @@ int vfio_pci_dma_buf_export(struct vfio_pci_core_device *vdev,
 		goto err_fini_mmap;
 
 	priv->vdev = vdev;
+	priv->bar = bar;
 	kref_init(&priv->kref);
 	init_completion(&priv->comp);
 	INIT_LIST_HEAD(&priv->dmabufs_elm);

@@ -271,7 +271,7 @@ int dma_buf_mmap_vma(struct dma_buf_mmap *m, struct vm_area_struct *vma,
 		     pgoff_t pgoff)
 {
 	const struct dma_buf_range shown = {
-		.caching = READ_ONCE(m->caching),
+		.caching = m->caching,
 		.decrypted = m->decrypted,
 	};
 	int err;

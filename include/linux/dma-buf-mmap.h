@@ -187,8 +187,8 @@ struct dma_buf_mmap_ops {
  * @mapped: there may be leaves; protected by @resv
  *
  * One object, where the buffer lives, for all ways to map it: through the dma-buf,
- * a file of the exporter's, an importer's.  All but @mapped and @caching is constant
- * once there is a mapping.
+ * a file of the exporter's, an importer's.  All but @mapped is constant once there
+ * is a mapping.
  */
 struct dma_buf_mmap {
 	const struct dma_buf_mmap_ops *ops;

@@ -148,7 +148,7 @@ static int vfio_pci_dma_buf_init_mmap(struct vfio_pci_core_device *vdev,
 	/* See vfio_pci_core_mmap(). */
 	mmap->vm_flags = VM_ALLOW_ANY_UNCACHED;
 	priv->caching = DMA_BUF_UNCACHED;
-	mmap->caching = priv->caching;
+	mmap->caching = DMA_BUF_UNCACHED;
 	mmap->decrypted = true;
 
 	ret = vfio_pci_dma_buf_make_runs(priv);

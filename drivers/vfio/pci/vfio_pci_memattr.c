@@ -241,7 +241,6 @@ static void vfio_pci_set_caching(struct vfio_pci_dma_buf *priv,
 {
 	dma_resv_lock(priv->dmabuf->resv, NULL);
 	priv->caching = caching;
-	WRITE_ONCE(priv->dmabuf->mmap->caching, caching);
 	dma_resv_unlock(priv->dmabuf->resv);
 }
 

@@ -57,8 +57,8 @@ static int dma_buf_info_leaf(struct dma_buf_info *info,
 }
 
 /*
- * What the exporter says of the first page now, which is how all of a buffer is mapped;
- * -EINTR if that could not be asked.
+ * What the exporter says of the first page now, which mostly is how all of a buffer is
+ * mapped; -EINTR if that could not be asked.
  */
 static int dma_buf_info_range(struct dma_buf_info *info, struct dma_buf_mmap *m)
 {

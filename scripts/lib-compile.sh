@@ -83,10 +83,11 @@ build_objects() {
 	done
 }
 
-# Which files on stdin are C, as their objects: that of the file which includes it, if one does.
+# Which files on stdin are C of the kernel's (tools have makefiles of their own), as their
+# objects: that of the file which includes it, if one does.
 as_objects() {
 	local c dir by
-	sed -n '/\.c$/p' | while read -r c; do
+	sed -n '/^tools\//d; /\.c$/p' | while read -r c; do
 		dir=$pristine/$(dirname "$c")
 		by=$(grep -lE "^#include \"(.*/)?${c##*/}\"" "$dir"/*.c "$dir"/../*.c 2>/dev/null | head -n 1) || :
 		[ -z "$by" ] || c=$(realpath --relative-to="$pristine" "$by")

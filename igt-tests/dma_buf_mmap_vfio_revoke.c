@@ -8,7 +8,6 @@
 #include "igt.h"
 #include "dma_buf_mmap/access.h"
 #include "dma_buf_mmap/hammer.h"
-#include "dma_buf_mmap/mock.h"
 #include "dma_buf_mmap/ptdump.h"
 #include "dma_buf_mmap/vfio.h"
 
@@ -493,31 +492,10 @@ static void for_good_busy(void)
 
 static void for_good_errors(void)
 {
-	struct vfio_dev other = { .fd = -1, .iommufd = -1 };
-	int memfd, buffer, mock;
-	struct vfio_device_feature probe = {
-		.argsz = sizeof(probe),
-		.flags = VFIO_DEVICE_FEATURE_PROBE | VFIO_DEVICE_FEATURE_SET |
-			 VFIO_DEVICE_FEATURE_DMA_BUF_REVOKE,
-	};
+	int buffer;
 
-	vfio_require_power(&other);
-	mock_require();
-	do_ioctl(dev.fd, VFIO_DEVICE_FEATURE, &probe);
-	memfd = memfd_create("no dma-buf", MFD_CLOEXEC);
-	igt_assert_fd(memfd);
+	vfio_assert_foreign(&dev, VFIO_DEVICE_FEATURE_DMA_BUF_REVOKE, __vfio_revoke);
 	buffer = vfio_export(&dev);
-	igt_assert_eq(__vfio_revoke(&dev, -1), EBADF);
-	igt_assert_eq(__vfio_revoke(&dev, memfd), EINVAL);
-	close(memfd);
-
-	vfio_open(&other);
-	igt_assert_eq(__vfio_revoke(&other, buffer), ENODEV);
-	vfio_close(&other);
-	mock = mock_create(SZ_4K, 0);
-	igt_assert_eq(__vfio_revoke(&dev, mock), ENODEV);
-	close(mock);
-
 	/* The last close was for good. */
 	vfio_close(&dev);
 	vfio_open(&dev);
@@ -552,18 +530,7 @@ int igt_main()
 		vfio_prefill(&dev);
 	}
 
-	for (int i = 0; i < (int)ARRAY_SIZE(tests); i++) {
-		igt_describe(tests[i].describe);
-		igt_subtest(tests[i].name) {
-			/* whatever the one before has left */
-			vfio_close(&dev);
-			vfio_bind(&dev);
-			vfio_open(&dev);
-			igt_set_timeout(60, tests[i].name);
-			tests[i].run();
-			igt_reset_timeout();
-		}
-	}
+	vfio_subtests(&dev, tests, 60);
 
 	igt_fixture()
 		vfio_close(&dev);

@@ -9,6 +9,7 @@
 
 #include "igt.h"
 #include "dma_buf_mmap/access.h"
+#include "dma_buf_mmap/mock.h"
 #include "dma_buf_mmap/vfio.h"
 
 /* Devices of QEMU: ivshmem-plain, e1000e and edu */
@@ -223,27 +224,39 @@ int vfio_request_eventfd(const struct vfio_dev *dev)
 	return fd;
 }
 
+/* What the ioctl returns, or -errno; @data is read and written */
+static int device_feature(const struct vfio_dev *dev, uint32_t flags, void *data, size_t n)
+{
+	struct vfio_device_feature *feature = calloc(1, sizeof(*feature) + n);
+	int ret;
+
+	igt_assert(feature);
+	feature->argsz = sizeof(*feature) + n;
+	feature->flags = flags;
+	memcpy(feature->data, data, n);
+	ret = igt_ioctl(dev->fd, VFIO_DEVICE_FEATURE, feature);
+	if (ret < 0)
+		ret = -errno;
+	memcpy(data, feature->data, n);
+	free(feature);
+	return ret;
+}
+
 int __vfio_export(const struct vfio_dev *dev, const struct vfio_region_dma_range *ranges,
 		  unsigned int count, unsigned int open_flags)
 {
 	struct vfio_device_feature_dma_buf *get;
-	struct vfio_device_feature *feature;
-	size_t n = sizeof(*feature) + sizeof(*get) + count * sizeof(*ranges);
+	size_t n = sizeof(*get) + count * sizeof(*ranges);
 	int fd;
 
-	feature = calloc(1, n);
-	igt_assert(feature);
-	feature->argsz = n;
-	feature->flags = VFIO_DEVICE_FEATURE_GET | VFIO_DEVICE_FEATURE_DMA_BUF;
-	get = (void *)feature->data;
+	get = calloc(1, n);
+	igt_assert(get);
 	get->region_index = VFIO_PCI_BAR0_REGION_INDEX + dev->index;
 	get->open_flags = open_flags;
 	get->nr_ranges = count;
 	memcpy(get->dma_ranges, ranges, count * sizeof(*ranges));
-	fd = igt_ioctl(dev->fd, VFIO_DEVICE_FEATURE, feature);
-	if (fd < 0)
-		fd = -errno;
-	free(feature);
+	fd = device_feature(dev, VFIO_DEVICE_FEATURE_GET | VFIO_DEVICE_FEATURE_DMA_BUF, get, n);
+	free(get);
 	return fd;
 }
 
@@ -273,48 +286,57 @@ static void config_write(const struct vfio_dev *dev, unsigned int at, uint16_t v
 
 int __vfio_revoke(const struct vfio_dev *dev, int dmabuf)
 {
-	struct {
-		struct vfio_device_feature feature;
-		struct vfio_device_feature_dma_buf_revoke revoke;
-	} arg = {
-		.feature = {
-			.argsz = sizeof(arg),
-			.flags = VFIO_DEVICE_FEATURE_SET | VFIO_DEVICE_FEATURE_DMA_BUF_REVOKE,
-		},
-		.revoke.dmabuf_fd = dmabuf,
-	};
+	struct vfio_device_feature_dma_buf_revoke revoke = { .dmabuf_fd = dmabuf };
 
-	return ioctl(dev->fd, VFIO_DEVICE_FEATURE, &arg) ? errno : 0;
-}
-
-static int memattr_feature(const struct vfio_dev *dev, uint32_t op, int dmabuf, uint32_t *memattr)
-{
-	struct {
-		struct vfio_device_feature feature;
-		struct vfio_device_feature_dma_buf_memattr memattr;
-	} arg = {
-		.feature = {
-			.argsz = sizeof(arg),
-			.flags = op | VFIO_DEVICE_FEATURE_DMA_BUF_MEMATTR,
-		},
-		.memattr = { .dmabuf_fd = dmabuf, .memattr = *memattr },
-	};
-
-	if (ioctl(dev->fd, VFIO_DEVICE_FEATURE, &arg))
-		return errno;
-	*memattr = arg.memattr.memattr;
-	return 0;
+	return -device_feature(dev, VFIO_DEVICE_FEATURE_SET | VFIO_DEVICE_FEATURE_DMA_BUF_REVOKE,
+			       &revoke, sizeof(revoke));
 }
 
 int __vfio_set_memattr(const struct vfio_dev *dev, int dmabuf, uint32_t memattr)
 {
-	return memattr_feature(dev, VFIO_DEVICE_FEATURE_SET, dmabuf, &memattr);
+	struct vfio_device_feature_dma_buf_memattr set = { dmabuf, memattr };
+
+	return -device_feature(dev, VFIO_DEVICE_FEATURE_SET | VFIO_DEVICE_FEATURE_DMA_BUF_MEMATTR,
+			       &set, sizeof(set));
 }
 
 int __vfio_get_memattr(const struct vfio_dev *dev, int dmabuf, uint32_t *memattr)
 {
-	*memattr = ~0u;
-	return memattr_feature(dev, VFIO_DEVICE_FEATURE_GET, dmabuf, memattr);
+	struct vfio_device_feature_dma_buf_memattr get = { dmabuf, ~0u };
+	int ret = device_feature(dev, VFIO_DEVICE_FEATURE_GET | VFIO_DEVICE_FEATURE_DMA_BUF_MEMATTR,
+				 &get, sizeof(get));
+
+	*memattr = get.memattr;
+	return -ret;
+}
+
+void vfio_assert_foreign(const struct vfio_dev *dev, uint32_t feature,
+			 int (*call)(const struct vfio_dev *dev, int dmabuf))
+{
+	struct vfio_dev other = { .fd = -1, .iommufd = -1 };
+	struct vfio_device_feature probe = {
+		.argsz = sizeof(probe),
+		.flags = VFIO_DEVICE_FEATURE_PROBE | VFIO_DEVICE_FEATURE_SET | feature,
+	};
+	int memfd, buffer, mock;
+
+	vfio_require_power(&other);
+	mock_require();
+	do_ioctl(dev->fd, VFIO_DEVICE_FEATURE, &probe);
+	memfd = memfd_create("no dma-buf", MFD_CLOEXEC);
+	igt_assert_fd(memfd);
+	igt_assert_eq(call(dev, -1), EBADF);
+	igt_assert_eq(call(dev, memfd), EINVAL);
+	close(memfd);
+
+	buffer = vfio_export(dev);
+	vfio_open(&other);
+	igt_assert_eq(call(&other, buffer), ENODEV);
+	vfio_close(&other);
+	close(buffer);
+	mock = mock_create(SZ_4K, 0);
+	igt_assert_eq(call(dev, mock), ENODEV);
+	close(mock);
 }
 
 int __vfio_ioeventfd(const struct vfio_dev *dev, uint64_t offset, int eventfd)

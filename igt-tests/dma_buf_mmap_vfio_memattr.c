@@ -496,10 +496,11 @@ static int get(const struct vfio_dev *d, int dmabuf)
 
 static void errors(void)
 {
+	const uint32_t feature = VFIO_DEVICE_FEATURE_GET | VFIO_DEVICE_FEATURE_DMA_BUF_MEMATTR;
 	int buffer;
 
-	vfio_assert_foreign(&dev, VFIO_DEVICE_FEATURE_DMA_BUF_MEMATTR, set_wc);
-	vfio_assert_foreign(&dev, VFIO_DEVICE_FEATURE_DMA_BUF_MEMATTR, get);
+	vfio_assert_foreign(&dev, feature, set_wc);
+	vfio_assert_foreign(&dev, feature, get);
 	buffer = vfio_export(&dev);
 	igt_assert_eq(__vfio_set_memattr(&dev, buffer, WC + 1), ENOENT);
 	igt_assert_eq(__vfio_set_memattr(&dev, buffer, ~0u), ENOENT);

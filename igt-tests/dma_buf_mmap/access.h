@@ -65,16 +65,19 @@ struct dbm_test {
 	void (*run)(void);
 };
 
-/* Declare @tests[0..count) as subtests, each with a time limit in seconds. */
-#define dbm_subtests(tests, limit) do { \
+/* Declare @tests[0..count) as subtests, each with @before done and a time limit in seconds. */
+#define dbm_subtests_after(before, tests, limit) do { \
 	for (int __i = 0; __i < (int)ARRAY_SIZE(tests); __i++) { \
 		igt_describe((tests)[__i].describe); \
 		igt_subtest_f("%s", (tests)[__i].name) { \
+			before; \
 			igt_set_timeout(limit, (tests)[__i].name); \
 			(tests)[__i].run(); \
 			igt_reset_timeout(); \
 		} \
 	} \
 } while (0)
+
+#define dbm_subtests(tests, limit) dbm_subtests_after((void)0, tests, limit)
 
 #endif

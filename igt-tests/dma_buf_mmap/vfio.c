@@ -206,6 +206,13 @@ void vfio_close(struct vfio_dev *dev)
 	dev->iommufd = -1;
 }
 
+void vfio_reopen(struct vfio_dev *dev)
+{
+	vfio_close(dev);
+	vfio_bind(dev);
+	vfio_open(dev);
+}
+
 int vfio_request_eventfd(const struct vfio_dev *dev)
 {
 	size_t size = sizeof(struct vfio_irq_set) + sizeof(int32_t);

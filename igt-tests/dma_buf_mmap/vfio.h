@@ -67,6 +67,8 @@ void vfio_require_dma(struct vfio_dev *dev);
 void vfio_open(struct vfio_dev *dev);
 void vfio_close(struct vfio_dev *dev);
 void vfio_bind(const struct vfio_dev *dev);
+/* Close it, bind it if it is not, and open it. */
+void vfio_reopen(struct vfio_dev *dev);
 /* An eventfd that gets readable when the kernel wants the device back. */
 int vfio_request_eventfd(const struct vfio_dev *dev);
 /* Blocks until the device is closed, everywhere. */
@@ -82,7 +84,10 @@ int __vfio_revoke(const struct vfio_dev *dev, int dmabuf);
 /* How CPUs map a dma-buf of the device's: 0 or an errno. */
 int __vfio_set_memattr(const struct vfio_dev *dev, int dmabuf, uint32_t memattr);
 int __vfio_get_memattr(const struct vfio_dev *dev, int dmabuf, uint32_t *memattr);
-/* Probe @feature, and have @call refuse what is no dma-buf, and one that is none of @dev's. */
+/*
+ * Probe that @feature, which may have flags of its own, can be set; have @call refuse what is
+ * no dma-buf, and one that is none of @dev's.
+ */
 void vfio_assert_foreign(const struct vfio_dev *dev, uint32_t feature,
 			 int (*call)(const struct vfio_dev *dev, int dmabuf));
 /* Have the kernel write a word to the BAR on @eventfd, or no more if that is -1: 0 or an errno. */
@@ -104,18 +109,6 @@ void vfio_prefill(const struct vfio_dev *dev);
 void vfio_leave_for_host(volatile void *addr, uint64_t offset, uint64_t value);
 
 /* As dbm_subtests(), each with the device opened anew, whatever the one before has left */
-#define vfio_subtests(dev, tests, limit) do { \
-	for (int __i = 0; __i < (int)ARRAY_SIZE(tests); __i++) { \
-		igt_describe((tests)[__i].describe); \
-		igt_subtest_f("%s", (tests)[__i].name) { \
-			vfio_close(dev); \
-			vfio_bind(dev); \
-			vfio_open(dev); \
-			igt_set_timeout(limit, (tests)[__i].name); \
-			(tests)[__i].run(); \
-			igt_reset_timeout(); \
-		} \
-	} \
-} while (0)
+#define vfio_subtests(dev, tests, limit) dbm_subtests_after(vfio_reopen(dev), tests, limit)
 
 #endif

@@ -78,25 +78,61 @@ static int dma_buf_range_copy(const struct dma_buf_range *range, pgoff_t pgoff,
 	return 0;
 }
 
+/* By a way of the exporter's, or else by the range. */
+static int dma_buf_mmap_copy_locked(struct dma_buf_mmap *m, pgoff_t pgoff,
+				    size_t offset, void *buf, size_t len, bool write)
+{
+	struct dma_buf_range range;
+	int err = -EOPNOTSUPP;
+
+	if (m->ops->access)
+		err = m->ops->access(m->priv, PFN_PHYS(pgoff) + offset, buf, len, write);
+	if (err != -EOPNOTSUPP)
+		return err;
+
+	err = dma_buf_mmap_get_range(m, pgoff, true, &range);
+	if (err)
+		return err;
+	if (write && m->ops->mkwrite)
+		err = m->ops->mkwrite(m->priv, pgoff);
+	if (!err)
+		err = dma_buf_range_copy(&range, pgoff, offset, buf, len, write);
+	dma_buf_mmap_put_range(m, &range);
+	return err;
+}
+
 /* As much of the access as lies in one page. */
 int dma_buf_mmap_copy(struct dma_buf_mmap *m, pgoff_t pgoff, size_t offset,
 		      void *buf, size_t len, bool write)
 {
-	struct dma_buf_range range;
 	int err;
 
-	err = dma_buf_mmap_lock_idle(m, false);
-	if (err)
-		return err;
-	err = dma_buf_mmap_get_range(m, pgoff, true, &range);
-	if (!err) {
-		err = dma_buf_range_copy(&range, pgoff, offset, buf, len, write);
-		dma_buf_mmap_put_range(m, &range);
-	}
-	dma_resv_unlock(m->resv);
+	do {
+		err = dma_buf_mmap_lock_idle(m, false);
+		if (err)
+			return err;
+		err = dma_buf_mmap_copy_locked(m, pgoff, offset, buf, len, write);
+		dma_resv_unlock(m->resv);
+	} while (dma_buf_mmap_wait_bounded(m, false, &err));
 
-	/* What the exporter waits for is not waited for with mmap_lock held. */
+	/* What may never end is not waited for with mmap_lock held. */
 	return err == -EAGAIN ? -EIO : err;
+}
+
+/*
+ * Where the exporter has a way for debuggers, they may write where the process may not, to
+ * set a breakpoint say, but no more than the file allows.
+ */
+static bool dma_buf_may_access(struct vm_area_struct *vma, bool write,
+			       const struct dma_buf_mmap *m)
+{
+	/* A private mapping may have what is not the buffer's. */
+	if (vma_is_cow_mapping(vma))
+		return false;
+	if (!write)
+		return vma->vm_flags & VM_MAYREAD;
+	return vma->vm_flags & VM_WRITE ||
+	       (m->ops->access && vma->vm_file->f_mode & FMODE_WRITE);
 }
 
 /**
@@ -119,9 +155,7 @@ int dma_buf_mmap_access(struct vm_area_struct *vma, unsigned long addr,
 {
 	int done = 0, err;
 
-	/* A private mapping may have what is not the buffer's. */
-	if (!(vma->vm_flags & (write ? VM_WRITE : VM_MAYREAD)) ||
-	    vma_is_cow_mapping(vma))
+	if (!dma_buf_may_access(vma, write, m))
 		return -EFAULT;
 	/* What follows the VMA is not ours, and perhaps not the buffer's. */
 	len = min_t(unsigned long, len, vma->vm_end - addr);

@@ -41,7 +41,8 @@ static int dma_buf_mmap_wait_fences(struct dma_buf_mmap *m, bool intr)
 static int dma_buf_mmap_wait_exporter(struct dma_buf_mmap *m, bool intr)
 {
 	m->ops->wait(m->priv, intr);
-	return 0;
+	/* It may have begun a move. */
+	return dma_buf_mmap_wait_fences(m, intr);
 }
 
 static int dma_buf_mmap_lock(struct dma_buf_mmap *m, bool intr)
@@ -70,6 +71,21 @@ int dma_buf_mmap_lock_idle(struct dma_buf_mmap *m, bool intr)
 	if (err)
 		dma_resv_unlock(m->resv);
 	return err;
+}
+
+/*
+ * Whether to ask an exporter again that said *@err: it was waited for.  Callers hold
+ * locks of mm, so that is only done where it ends.
+ */
+bool dma_buf_mmap_wait_bounded(struct dma_buf_mmap *m, bool intr, int *err)
+{
+	if (*err != -EAGAIN || !(m->flags & DMA_BUF_MMAP_BOUNDED))
+		return false;
+
+	m->ops->wait(m->priv, intr);
+	if (intr ? signal_pending(current) : fatal_signal_pending(current))
+		*err = -EINTR;
+	return *err == -EAGAIN;
 }
 
 /* Whether any signal ends the waits of a fault: it comes back once that is handled. */
@@ -129,7 +145,7 @@ static vm_fault_t dma_buf_fault_lock(struct vm_fault *vmf,
 {
 	int err;
 
-	if (!fault_flag_allow_retry_first(vmf->flags)) {
+	if (vmf->flags & FAULT_FLAG_TRIED) {
 		err = dma_buf_mmap_lock_idle(m, dma_buf_fault_intr(vmf));
 		return err ? dma_buf_fault_error(vmf, err) : 0;
 	}
@@ -144,6 +160,52 @@ static vm_fault_t dma_buf_fault_lock(struct vm_fault *vmf,
 	dma_resv_unlock(m->resv);
 	trace_dma_buf_mmap_wait(vmf, "fence");
 	return dma_buf_fault_retry(vmf, m, dma_buf_mmap_wait_fences);
+}
+
+/* As dma_buf_fault_range(), for a fault that is not tried again. */
+static vm_fault_t dma_buf_fault_range_now(struct vm_fault *vmf, struct dma_buf_mmap *m,
+					  pgoff_t pgoff, struct dma_buf_range *range)
+{
+	const bool intr = dma_buf_fault_intr(vmf);
+	int err;
+
+	do {
+		err = dma_buf_mmap_lock_idle(m, intr);
+		if (err)
+			break;
+		err = dma_buf_mmap_get_range(m, pgoff, true, range);
+		if (!err)
+			return 0;
+		dma_resv_unlock(m->resv);
+	} while (dma_buf_mmap_wait_bounded(m, intr, &err));
+
+	return dma_buf_fault_error(vmf, err);
+}
+
+/* The buffer locked and @range what has the page; 0, or what the fault returns. */
+static vm_fault_t dma_buf_fault_range(struct vm_fault *vmf, struct dma_buf_mmap *m,
+				      pgoff_t pgoff, struct dma_buf_range *range)
+{
+	vm_fault_t ret;
+	int err;
+
+	if (!(vmf->flags & FAULT_FLAG_ALLOW_RETRY))
+		return dma_buf_fault_range_now(vmf, m, pgoff, range);
+
+	ret = dma_buf_fault_lock(vmf, m);
+	if (ret)
+		return ret;
+	err = dma_buf_mmap_get_range(m, pgoff, true, range);
+	if (!err)
+		return 0;
+	dma_resv_unlock(m->resv);
+
+	/* However often: what the exporter waits for may need mmap_lock. */
+	if (err == -EAGAIN && m->ops->wait) {
+		trace_dma_buf_mmap_wait(vmf, "exporter");
+		return dma_buf_fault_retry(vmf, m, dma_buf_mmap_wait_exporter);
+	}
+	return dma_buf_fault_error(vmf, err);
 }
 
 /**
@@ -167,7 +229,6 @@ vm_fault_t dma_buf_mmap_fault(struct vm_fault *vmf, unsigned int order,
 	const pgoff_t pgoff = linear_page_index(vma, vmf->address) - m->offset;
 	struct dma_buf_range range;
 	vm_fault_t ret;
-	int err;
 
 	/* From within ->mmap: no zap would find the leaf. */
 	if (WARN_ON_ONCE(!vma_is_attached(vma)))
@@ -178,27 +239,36 @@ vm_fault_t dma_buf_mmap_fault(struct vm_fault *vmf, unsigned int order,
 	if (order && !dma_buf_leaf_fits(vma, vmf->address, order))
 		return VM_FAULT_FALLBACK;
 
-	ret = dma_buf_fault_lock(vmf, m);
-	if (ret)
-		return ret;
-
-	err = dma_buf_mmap_get_range(m, pgoff, true, &range);
-	if (!err) {
-		ret = dma_buf_mmap_insert(vmf, order, m, &range,
-					  vm_get_page_prot(vma->vm_flags), 0);
-		dma_buf_mmap_put_range(m, &range);
+	ret = dma_buf_fault_range(vmf, m, pgoff, &range);
+	if (!ret) {
+		ret = dma_buf_mmap_insert(vmf, order, m, &range);
+		dma_resv_unlock(m->resv);
 	}
-	dma_resv_unlock(m->resv);
-
-	/* However often: what the exporter waits for may need mmap_lock. */
-	if (err == -EAGAIN && m->ops->wait &&
-	    vmf->flags & FAULT_FLAG_ALLOW_RETRY) {
-		trace_dma_buf_mmap_wait(vmf, "exporter");
-		return dma_buf_fault_retry(vmf, m, dma_buf_mmap_wait_exporter);
-	}
-	if (err)
-		ret = dma_buf_fault_error(vmf, err);
-	trace_dma_buf_mmap_fault(vmf, pgoff, order, ret);
+	if (ret != VM_FAULT_RETRY)
+		trace_dma_buf_mmap_fault(vmf, pgoff, order, ret);
 	return ret;
 }
 EXPORT_SYMBOL_NS_GPL(dma_buf_mmap_fault, "DMA_BUF");
+
+/**
+ * dma_buf_mmap_pfn_mkwrite - let a page be written to that was mapped read-only for it
+ * @vmf: the fault, in a VMA that dma_buf_mmap_vma() made a mapping of @m
+ * @m: the buffer
+ *
+ * For &vm_operations_struct.pfn_mkwrite, which cannot be tried again without the locks.
+ *
+ * Context: Process context, mmap_lock or VMA lock held, reservation lock not held.
+ * Return: %0, or what the handler has to return instead.
+ */
+vm_fault_t dma_buf_mmap_pfn_mkwrite(struct vm_fault *vmf, struct dma_buf_mmap *m)
+{
+	const pgoff_t pgoff = linear_page_index(vmf->vma, vmf->address) - m->offset;
+	int err = dma_buf_mmap_lock(m, dma_buf_fault_intr(vmf));
+
+	if (!err) {
+		err = m->ops->mkwrite(m->priv, pgoff);
+		dma_resv_unlock(m->resv);
+	}
+	return err ? dma_buf_fault_error(vmf, err) : 0;
+}
+EXPORT_SYMBOL_NS_GPL(dma_buf_mmap_pfn_mkwrite, "DMA_BUF");

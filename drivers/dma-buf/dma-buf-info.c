@@ -93,7 +93,7 @@ static int dma_buf_info_mmap(struct dma_buf_info *info, struct dma_buf_mmap *m)
 	dma_buf_info_set(info, DMA_BUF_INFO_DYNAMIC, m->flags & DMA_BUF_MMAP_MOVES);
 	if (m->flags & DMA_BUF_MMAP_EAGER)
 		dma_buf_info_set(info, DMA_BUF_INFO_REVOCABLE, false);
-	else if (m->ops->wait || m->ops->may_map)
+	else if ((m->ops->wait && !(m->flags & DMA_BUF_MMAP_BOUNDED)) || m->ops->may_map)
 		dma_buf_info_set(info, DMA_BUF_INFO_REVOCABLE, true);
 	return 0;
 }

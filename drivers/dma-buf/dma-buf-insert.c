@@ -83,16 +83,19 @@ int dma_buf_leaf_prot(const struct dma_buf_range *range, pgoff_t first,
 /* One large leaf, if it fits in the VMA and in the range. */
 static vm_fault_t dma_buf_insert_large(struct vm_fault *vmf, unsigned int order,
 				       pgoff_t pgoff,
-				       const struct dma_buf_range *range,
-				       pgprot_t prot)
+				       const struct dma_buf_range *range)
 {
 	const unsigned long nr = 1UL << order;
 	const unsigned long addr = ALIGN_DOWN(vmf->address, nr << PAGE_SHIFT);
 	const unsigned long before = (vmf->address - addr) >> PAGE_SHIFT;
 	const bool write = vmf->flags & FAULT_FLAG_WRITE;
+	pgprot_t prot = vm_get_page_prot(vmf->vma->vm_flags);
 	unsigned long pfn;
 	int err;
 
+	/* Writes are told of page by page. */
+	if (range->write_notify)
+		return VM_FAULT_FALLBACK;
 	if (pgoff - range->start < before ||
 	    range->start + range->nr_pages - (pgoff - before) < nr)
 		return VM_FAULT_FALLBACK;
@@ -118,9 +121,10 @@ static vm_fault_t dma_buf_insert_large(struct vm_fault *vmf, unsigned int order,
 /* The part of [first, end), buffer offsets, that @range has: as PTEs. */
 static vm_fault_t dma_buf_insert_ptes(struct vm_fault *vmf, pgoff_t pgoff,
 				      pgoff_t first, pgoff_t end,
-				      const struct dma_buf_range *range,
-				      pgprot_t prot)
+				      const struct dma_buf_range *range)
 {
+	const vm_flags_t less = range->write_notify ? VM_SHARED : 0;
+	const pgprot_t prot = vm_get_page_prot(vmf->vma->vm_flags & ~less);
 	struct page **pages = NULL;
 	pgprot_t leaf = prot;
 	unsigned long addr;
@@ -152,8 +156,7 @@ static vm_fault_t dma_buf_insert_ptes(struct vm_fault *vmf, pgoff_t pgoff,
  * without waiting.
  */
 static void dma_buf_insert_around(struct vm_fault *vmf, struct dma_buf_mmap *m,
-				  pgoff_t pgoff, pgoff_t first, pgoff_t end,
-				  pgprot_t prot)
+				  pgoff_t pgoff, pgoff_t first, pgoff_t end)
 {
 	struct dma_buf_range range;
 	vm_fault_t ret;
@@ -162,7 +165,7 @@ static void dma_buf_insert_around(struct vm_fault *vmf, struct dma_buf_mmap *m,
 	for (; first < end; first = next) {
 		if (dma_buf_mmap_get_range(m, first, false, &range))
 			return;
-		ret = dma_buf_insert_ptes(vmf, pgoff, first, end, &range, prot);
+		ret = dma_buf_insert_ptes(vmf, pgoff, first, end, &range);
 		next = range.start + range.nr_pages;
 		dma_buf_mmap_put_range(m, &range);
 		if (ret != VM_FAULT_NOPAGE)
@@ -235,36 +238,46 @@ void dma_buf_mmap_put_range(struct dma_buf_mmap *m, struct dma_buf_range *range)
 }
 EXPORT_SYMBOL_NS_GPL(dma_buf_mmap_put_range, "DMA_BUF");
 
-/**
- * dma_buf_mmap_insert - put leaves for a fault into the page tables
- * @vmf: the fault, in a VMA that dma_buf_mmap_vma() made a mapping of @m, or one that
- *	is VM_PFNMAP, not COW, and linked in the mapping space
- * @order: 0 in &vm_operations_struct.fault, else as given to huge_fault; a leaf of it
- *	lies in the VMA
- * @m: the buffer
- * @range: the range that has the page, from dma_buf_mmap_get_range()
- * @prot: access rights, as in &vm_area_struct.vm_page_prot
- * @forward: for @order 0: how many pages to map, from that of the fault on; %0 to
- *	let mm choose, around the fault too
- *
- * For VMAs whose vm_ops are not the core's: a driver's own fault handler that
- * wants the same leaves as a mapping through the dma-buf.
- *
- * Context: Process context, mmap_lock or VMA lock and the reservation lock of
- * the buffer held; no move is in flight.
- *
- * Return: %VM_FAULT_NOPAGE if done; %VM_FAULT_FALLBACK if no leaf of @order fits;
- * %VM_FAULT_OOM; %VM_FAULT_SIGBUS.
+/* PTEs of a page and of what lies around it; @range, which has the page, is given back. */
+static vm_fault_t dma_buf_insert_small(struct vm_fault *vmf, struct dma_buf_mmap *m,
+				       pgoff_t pgoff, struct dma_buf_range *range)
+{
+	const pgoff_t next = range->start + range->nr_pages;
+	const unsigned long addr = vmf->address;
+	unsigned long start, end;
+	pgoff_t first, stop;
+	vm_fault_t ret;
+
+	vmf_pfn_window(vmf, &start, &end);
+	first = pgoff - ((addr - start) >> PAGE_SHIFT);
+	stop = min(pgoff + ((end - addr) >> PAGE_SHIFT), m->nr_pages);
+
+	ret = dma_buf_insert_ptes(vmf, pgoff, first, stop, range);
+	/* Exporters are asked for one range after the other. */
+	dma_buf_mmap_put_range(m, range);
+	if (ret != VM_FAULT_NOPAGE)
+		return ret;
+	if (first < range->start)
+		dma_buf_insert_around(vmf, m, pgoff, first,
+				      min(stop, range->start));
+	if (stop > next)
+		dma_buf_insert_around(vmf, m, pgoff, max(first, next), stop);
+	return ret;
+}
+
+/*
+ * Put leaves for a fault into the page tables: of @order, or PTEs of the page and what lies
+ * around it.  The reservation lock is held and no move is in flight; @range has the page, and
+ * is given back.
+ * Returns VM_FAULT_NOPAGE if done; VM_FAULT_FALLBACK if no leaf of @order fits;
+ * VM_FAULT_OOM; VM_FAULT_SIGBUS.
  */
 vm_fault_t dma_buf_mmap_insert(struct vm_fault *vmf, unsigned int order,
 			       struct dma_buf_mmap *m,
-			       const struct dma_buf_range *range, pgprot_t prot,
-			       unsigned long forward)
+			       struct dma_buf_range *range)
 {
 	const unsigned long addr = vmf->address;
 	const pgoff_t pgoff = linear_page_index(vmf->vma, addr) - m->offset;
-	unsigned long start = addr, end = addr + (forward << PAGE_SHIFT);
-	pgoff_t first, stop, next = range->start + range->nr_pages;
 	vm_fault_t ret;
 
 	dma_resv_assert_held(m->resv);
@@ -272,27 +285,12 @@ vm_fault_t dma_buf_mmap_insert(struct vm_fault *vmf, unsigned int order,
 	m->mapped = true;
 	/* Ordinary pages are counted in who maps them, each. */
 	if (vmf->vma->vm_flags & VM_MIXEDMAP)
-		return order ? VM_FAULT_FALLBACK :
-			       dma_buf_insert_page(vmf, pgoff, range);
-	if (order)
-		return dma_buf_insert_large(vmf, order, pgoff, range, prot);
-
-	if (forward)
-		end = min3(end, pmd_addr_end(addr, end), vmf->vma->vm_end);
+		ret = order ? VM_FAULT_FALLBACK :
+			      dma_buf_insert_page(vmf, pgoff, range);
+	else if (order)
+		ret = dma_buf_insert_large(vmf, order, pgoff, range);
 	else
-		vmf_pfn_window(vmf, &start, &end);
-	first = pgoff - ((addr - start) >> PAGE_SHIFT);
-	stop = min(pgoff + ((end - addr) >> PAGE_SHIFT), m->nr_pages);
-
-	ret = dma_buf_insert_ptes(vmf, pgoff, first, stop, range, prot);
-	if (ret != VM_FAULT_NOPAGE)
-		return ret;
-	if (first < range->start)
-		dma_buf_insert_around(vmf, m, pgoff, first,
-				      min(stop, range->start), prot);
-	if (stop > next)
-		dma_buf_insert_around(vmf, m, pgoff, max(first, next), stop,
-				      prot);
+		return dma_buf_insert_small(vmf, m, pgoff, range);
+	dma_buf_mmap_put_range(m, range);
 	return ret;
 }
-EXPORT_SYMBOL_NS_GPL(dma_buf_mmap_insert, "DMA_BUF");

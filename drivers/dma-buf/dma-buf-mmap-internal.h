@@ -28,6 +28,9 @@ static inline bool dma_buf_leaf_fits(const struct vm_area_struct *vma,
 	return addr >= vma->vm_start && vma->vm_end - addr >= PAGE_SIZE << order;
 }
 
+vm_fault_t dma_buf_mmap_insert(struct vm_fault *vmf, unsigned int order,
+			       struct dma_buf_mmap *m,
+			       struct dma_buf_range *range);
 unsigned long dma_buf_range_run(const struct dma_buf_range *range,
 				pgoff_t pgoff, unsigned long max);
 int dma_buf_leaf_prot(const struct dma_buf_range *range, pgoff_t first,
@@ -43,6 +46,7 @@ unsigned long dma_buf_mmap_unmapped_area(struct file *file, unsigned long addr,
 					 unsigned long len, unsigned long pgoff,
 					 unsigned long flags);
 int dma_buf_mmap_lock_idle(struct dma_buf_mmap *m, bool intr);
+bool dma_buf_mmap_wait_bounded(struct dma_buf_mmap *m, bool intr, int *err);
 int dma_buf_mmap_copy(struct dma_buf_mmap *m, pgoff_t pgoff, size_t offset,
 		      void *buf, size_t len, bool write);
 

@@ -282,6 +282,9 @@ int dma_buf_mmap_vma(struct dma_buf_mmap *m, struct vm_area_struct *vma,
 	if (WARN_ON_ONCE(vma->vm_file->f_mapping != m->mapping &&
 			 !(m->flags & DMA_BUF_MMAP_EAGER)))
 		return -EINVAL;
+	/* Or nobody would be told. */
+	if (WARN_ON_ONCE(m->ops->mkwrite && !vma->vm_ops->pfn_mkwrite))
+		return -EINVAL;
 	if (pgoff >= m->nr_pages || vma_pages(vma) > m->nr_pages - pgoff)
 		return -EINVAL;
 	/* Also what is read-only now and could be made writable later. */

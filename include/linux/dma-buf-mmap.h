@@ -55,6 +55,7 @@ enum dma_buf_caching {
  *	encryption
  * @iomem: the run is device memory, to be accessed with memcpy_fromio() and
  *	friends only
+ * @write_notify: pages are read-only until &dma_buf_mmap_ops.mkwrite was called
  * @provider: the device that other devices find the run behind, for device memory; NULL:
  *	none may map it
  * @cookie: for the exporter, between get_range and put_range
@@ -74,6 +75,7 @@ struct dma_buf_range {
 	bool caching_hint;
 	bool decrypted;
 	bool iomem;
+	bool write_notify;
 	struct p2pdma_provider *provider;
 	int cookie;
 };
@@ -94,11 +96,11 @@ struct dma_buf_mmap_ops {
 	 * Context: Process context, reservation lock held, perhaps mmap_lock or
 	 * a VMA lock too, or locks of an importer's that its
 	 * &dma_buf_attach_ops.invalidate_mappings takes.  May sleep and allocate;
-	 * must not take mmap_lock, copy to or from user space, call
-	 * dma_buf_invalidate_mappings() for this buffer, or wait for anything that
-	 * needs the reservation lock or that user space may never end.  Of a buffer
-	 * that is %DMA_BUF_MMAP_EAGER it is also called without the reservation
-	 * lock.
+	 * must not take mmap_lock, copy to or from user space, or wait for anything
+	 * that needs the reservation lock or that user space may never end.  What is
+	 * %DMA_BUF_MMAP_MOVES may be moved, with @populate; others must not call
+	 * dma_buf_invalidate_mappings() for this buffer.  Of a buffer that is
+	 * %DMA_BUF_MMAP_EAGER it is also called without the reservation lock.
 	 *
 	 * Return: %0 with @range filled in, or why there is no CPU map now:
 	 *
@@ -119,7 +121,8 @@ struct dma_buf_mmap_ops {
 	 * @put_range:
 	 *
 	 * The core has put @range, from a @get_range that returned %0, into the
-	 * page tables or does not want it any more.
+	 * page tables or does not want it any more.  The next @get_range of the
+	 * buffer is after that.
 	 *
 	 * Context: As for @get_range; the reservation lock was not dropped.
 	 */
@@ -130,12 +133,37 @@ struct dma_buf_mmap_ops {
 	 * Wait until @get_range no longer has reason to return %-EAGAIN: killably,
 	 * or with @intr until any signal.  @get_range is asked again; one that has
 	 * given up waiting says so.  The caller holds a reference to the buffer.
-	 * Without this op, or in a fault that cannot be retried, %-EAGAIN is an error
-	 * like others.
+	 * Without this op %-EAGAIN is an error like others; so it is in a fault that
+	 * cannot be retried, unless the buffer is %DMA_BUF_MMAP_BOUNDED.
 	 *
-	 * Context: Process context; no lock of the buffer's or of mm's is held.
+	 * Context: Process context; no lock of the buffer's is held, and none of mm's
+	 * but mmap_lock of what is %DMA_BUF_MMAP_BOUNDED.
 	 */
 	void (*wait)(void *priv, bool intr);
+	/**
+	 * @mkwrite:
+	 *
+	 * The page at buffer offset @pgoff, of a range that was
+	 * &dma_buf_range.write_notify, is about to be written to, or any page by a
+	 * debugger.
+	 *
+	 * Context: Process context, reservation lock and mmap_lock or a VMA lock held.
+	 * Return: %0, or as @get_range; the write is tried again after %-EINTR.
+	 */
+	int (*mkwrite)(void *priv, pgoff_t pgoff);
+	/**
+	 * @access:
+	 *
+	 * Copy @len bytes from (with @write, to) the buffer at @offset, all of them in
+	 * one page: for ptrace() and importers that stand in for a device, where there
+	 * is a way that does not need the memory to be where CPUs can reach it.
+	 * With it, ptrace() may write through a read-only mapping of a file that is
+	 * open for writing.
+	 *
+	 * Context: Process context, reservation lock held.
+	 * Return: %0; %-EOPNOTSUPP to have it copied by the range; else as @get_range.
+	 */
+	int (*access)(void *priv, u64 offset, void *buf, size_t len, bool write);
 	/**
 	 * @may_map:
 	 *
@@ -167,6 +195,11 @@ struct dma_buf_mmap_ops {
  * mapped as such: get_user_pages() works.  For exporters where it always did.
  */
 #define DMA_BUF_MMAP_PAGES	BIT(3)
+/*
+ * What @wait waits for ends by itself and needs no mmap_lock: an access that cannot drop
+ * that waits with it.
+ */
+#define DMA_BUF_MMAP_BOUNDED	BIT(4)
 
 /**
  * struct dma_buf_mmap - the CPU mappings of a buffer
@@ -274,13 +307,10 @@ int dma_buf_mmap_vma(struct dma_buf_mmap *m, struct vm_area_struct *vma,
 		     pgoff_t pgoff);
 vm_fault_t dma_buf_mmap_fault(struct vm_fault *vmf, unsigned int order,
 			      struct dma_buf_mmap *m);
+vm_fault_t dma_buf_mmap_pfn_mkwrite(struct vm_fault *vmf, struct dma_buf_mmap *m);
 int dma_buf_mmap_get_range(struct dma_buf_mmap *m, pgoff_t pgoff, bool populate,
 			   struct dma_buf_range *range);
 void dma_buf_mmap_put_range(struct dma_buf_mmap *m, struct dma_buf_range *range);
-vm_fault_t dma_buf_mmap_insert(struct vm_fault *vmf, unsigned int order,
-			       struct dma_buf_mmap *m,
-			       const struct dma_buf_range *range, pgprot_t prot,
-			       unsigned long forward);
 int dma_buf_mmap_access(struct vm_area_struct *vma, unsigned long addr,
 			void *buf, int len, int write, struct dma_buf_mmap *m);
 unsigned long dma_buf_mmap_align_area(struct dma_buf_mmap *m, struct file *file,

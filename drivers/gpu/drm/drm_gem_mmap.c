@@ -149,6 +149,13 @@ vm_fault_t drm_gem_mmap_fault(struct vm_fault *vmf)
 }
 EXPORT_SYMBOL_GPL(drm_gem_mmap_fault);
 
+static vm_fault_t drm_gem_mmap_pfn_mkwrite(struct vm_fault *vmf)
+{
+	struct drm_gem_object *obj = vmf->vma->vm_private_data;
+
+	return dma_buf_mmap_pfn_mkwrite(vmf, &obj->mmap);
+}
+
 /**
  * drm_gem_mmap_access - &vm_operations_struct.access for GEM objects
  * @vma: a mapping as for drm_gem_vm_get_dmabuf()
@@ -207,6 +214,22 @@ const struct vm_operations_struct drm_gem_mmap_vm_ops = {
 };
 EXPORT_SYMBOL_GPL(drm_gem_mmap_vm_ops);
 
+/*
+ * For objects with &dma_buf_mmap_ops.mkwrite.  Writes are told of page by page, and whoever
+ * cares for them may look into the page tables too: wp_shared_mapping_range().  What is
+ * marked dirty there must not get lost, so mprotect() does not zap.
+ */
+static const struct vm_operations_struct drm_gem_mmap_notify_vm_ops = {
+	.open = drm_gem_vm_open,
+	.close = drm_gem_vm_close,
+	.fault = drm_gem_mmap_fault,
+	.pfn_mkwrite = drm_gem_mmap_pfn_mkwrite,
+	.map_pages = pfnmap_map_pages,
+	.access = drm_gem_mmap_access,
+	.may_populate = drm_gem_mmap_may_populate,
+	.get_dmabuf = drm_gem_vm_get_dmabuf,
+};
+
 /**
  * drm_gem_mmap_vma - make a VMA a mapping of an object with &drm_gem_object.mmap
  * @obj: the object
@@ -223,9 +246,14 @@ int drm_gem_mmap_vma(struct drm_gem_object *obj, struct vm_area_struct *vma)
 
 	if (!m->ops)
 		return -EINVAL;
+	if (m->ops->mkwrite)
+		vma->vm_ops = &drm_gem_mmap_notify_vm_ops;
 	ret = dma_buf_mmap_vma(m, vma, vma->vm_pgoff - m->offset);
-	/* What GEM always showed to those who look there, as KVM on arm64 does. */
-	if (!ret && !(m->flags & DMA_BUF_MMAP_EAGER)) {
+	/*
+	 * What GEM always showed to those who look there, as KVM on arm64 does; TTM did
+	 * not.
+	 */
+	if (!ret && !(m->flags & (DMA_BUF_MMAP_EAGER | DMA_BUF_MMAP_BOUNDED))) {
 		vma->vm_page_prot = pgprot_writecombine(vma_get_page_prot(vma));
 		vma->vm_page_prot = pgprot_decrypted(vma->vm_page_prot);
 	}

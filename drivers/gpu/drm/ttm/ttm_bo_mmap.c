@@ -8,10 +8,12 @@
 #include <linux/dma-buf-mmap.h>
 #include <linux/export.h>
 #include <linux/mm.h>
+#include <linux/sched/signal.h>
 
 #include <drm/drm_drv.h>
 #include <drm/drm_gem.h>
 #include <drm/ttm/ttm_bo.h>
+#include <drm/ttm/ttm_placement.h>
 #include <drm/ttm/ttm_tt.h>
 
 #include "ttm_bo_internal.h"
@@ -20,41 +22,27 @@
 /* &dma_buf_range.cookie where there is no drm_dev_exit() to do */
 #define TTM_RANGE_UNPLUGGED	-1
 
-/*
- * The page that stands for all of a buffer once its device is gone; one for the
- * life of the buffer, so that it never shows one owner what another wrote.  Some
- * drivers' fault handlers get here without the reservation lock.
- */
-struct page *ttm_bo_dummy_page(struct ttm_buffer_object *bo)
+static struct ttm_buffer_object *ttm_bo_of_gem(struct drm_gem_object *obj)
 {
-	struct page *page = READ_ONCE(bo->dummy_page), *other;
-
-	if (page)
-		return page;
-
-	page = alloc_page(GFP_KERNEL | __GFP_ZERO);
-	if (!page)
-		return NULL;
-	other = cmpxchg(&bo->dummy_page, NULL, page);
-	if (!other)
-		return page;
-
-	__free_page(page);
-	return other;
+	return container_of(obj, struct ttm_buffer_object, base);
 }
 
+/*
+ * The page that stands for all of a buffer once its device is gone; one for the
+ * life of the buffer, so that it never shows one owner what another wrote.
+ */
 static int ttm_bo_dummy_range(struct ttm_buffer_object *bo, pgoff_t pgoff,
 			      struct dma_buf_range *range)
 {
-	struct page *page = ttm_bo_dummy_page(bo);
-
-	if (!page)
+	if (!bo->dummy_page)
+		bo->dummy_page = alloc_page(GFP_KERNEL | __GFP_ZERO);
+	if (!bo->dummy_page)
 		return -ENOMEM;
 
 	range->caching_hint = true;
 	range->start = pgoff;
 	range->nr_pages = 1;
-	range->pfn = page_to_pfn(page);
+	range->pfn = page_to_pfn(bo->dummy_page);
 	range->cookie = TTM_RANGE_UNPLUGGED;
 	return 0;
 }
@@ -71,47 +59,24 @@ static enum dma_buf_caching ttm_bo_range_caching(enum ttm_caching caching)
 	}
 }
 
-static int ttm_bo_io_range(struct ttm_buffer_object *bo, pgoff_t pgoff,
-			   struct dma_buf_range *range)
+static void ttm_bo_io_range(struct ttm_buffer_object *bo, pgoff_t pgoff,
+			    struct dma_buf_range *range)
 {
 	const unsigned long nr_pages = PFN_UP(bo->base.size);
-	pgoff_t next = pgoff + 1, first, end;
 
 	range->iomem = true;
 	range->decrypted = true;
 	range->caching = ttm_bo_range_caching(bo->resource->bus.caching);
-	range->pfn = ttm_bo_io_mem_pfn(bo, pgoff);
-	range->start = pgoff;
 
-	if (!bo->bdev->funcs->io_mem_pfn) {
-		range->start = 0;
-		range->pfn -= pgoff;
-		range->nr_pages = nr_pages;
-		return 0;
+	if (bo->bdev->funcs->io_mem_run) {
+		bo->bdev->funcs->io_mem_run(bo, pgoff, range);
+		/* A block may be larger than what is left of the buffer. */
+		range->nr_pages = min(range->nr_pages, nr_pages - range->start);
+		return;
 	}
-
-	/*
-	 * The driver's memory may have gaps: look for the run as far as a PMD leaf goes,
-	 * or as far as its own fault handler prefaults.
-	 */
-	if (bo->base.funcs && bo->base.funcs->vm_ops) {
-		first = pgoff;
-		end = min(pgoff + TTM_BO_VM_NUM_PREFAULT, nr_pages);
-	} else {
-		first = pgoff - min(range->pfn % PTRS_PER_PTE, pgoff);
-		end = min(pgoff + PTRS_PER_PTE - range->pfn % PTRS_PER_PTE,
-			  nr_pages);
-	}
-	while (range->start > first &&
-	       ttm_bo_io_mem_pfn(bo, range->start - 1) == range->pfn - 1) {
-		range->start--;
-		range->pfn--;
-	}
-	while (next < end && ttm_bo_io_mem_pfn(bo, next) ==
-			     range->pfn + (next - range->start))
-		next++;
-	range->nr_pages = next - range->start;
-	return 0;
+	range->start = 0;
+	range->nr_pages = nr_pages;
+	range->pfn = PHYS_PFN(bo->resource->bus.offset);
 }
 
 /*
@@ -151,6 +116,7 @@ static bool ttm_bo_block_range(struct ttm_buffer_object *bo, pgoff_t pgoff,
 
 static int ttm_bo_populate_for_cpu(struct ttm_buffer_object *bo)
 {
+	/* Pages of system memory wait for no device. */
 	struct ttm_operation_ctx ctx = { .interruptible = true };
 	int err = ttm_bo_populate(bo, &ctx);
 
@@ -160,6 +126,7 @@ static int ttm_bo_populate_for_cpu(struct ttm_buffer_object *bo)
 		return -EINTR;
 	case -ENOMEM:
 		/* A limit of the driver's, say: the OOM killer is no help. */
+	case -ENODEV:
 		return -EFAULT;
 	default:
 		return err;
@@ -200,10 +167,6 @@ static int ttm_bo_device_range(struct ttm_buffer_object *bo, pgoff_t pgoff,
 {
 	int err;
 
-	/* Foreign pages: mappings of an import are the exporter's to make. */
-	if (bo->ttm && bo->ttm->page_flags & TTM_TT_FLAG_EXTERNAL &&
-	    !(bo->ttm->page_flags & TTM_TT_FLAG_EXTERNAL_MAPPABLE))
-		return -EFAULT;
 	if (!bo->resource)
 		return -ENODATA;
 	/* A look must not take what only the driver can give back. */
@@ -217,28 +180,110 @@ static int ttm_bo_device_range(struct ttm_buffer_object *bo, pgoff_t pgoff,
 
 	/* TTM drivers ask for a caching; x86 knows what the memory has. */
 	range->caching_hint = true;
-	if (bo->resource->bus.is_iomem)
-		return ttm_bo_io_range(bo, pgoff, range);
-	return ttm_bo_tt_range(bo, pgoff, populate, range);
+	if (!bo->resource->bus.is_iomem)
+		return ttm_bo_tt_range(bo, pgoff, populate, range);
+	ttm_bo_io_range(bo, pgoff, range);
+	return 0;
+}
+
+/* As far as the driver allows: @nr_pages from @pgoff on. */
+static void ttm_bo_narrow_range(struct dma_buf_range *range, pgoff_t pgoff,
+				unsigned long nr_pages)
+{
+	const unsigned long before = pgoff - range->start;
+
+	if (range->pages)
+		range->pages += before;
+	else
+		range->pfn += before;
+	range->start = pgoff;
+	range->nr_pages = min(range->nr_pages - before, nr_pages);
+}
+
+static void ttm_bo_cpu_finish(struct ttm_buffer_object *bo)
+{
+	if (bo->bdev->funcs->cpu_finish)
+		bo->bdev->funcs->cpu_finish(bo);
+}
+
+/* Have the driver make the buffer accessible.  What it moved may not be there yet. */
+static int ttm_bo_cpu_prepare(struct ttm_buffer_object *bo, pgoff_t pgoff,
+			      struct ttm_operation_ctx *ctx, struct dma_buf_range *range)
+{
+	int err = bo->bdev->funcs->cpu_prepare(bo, pgoff, ctx, range);
+
+	if (err)
+		return err;
+	if (dma_resv_test_signaled(bo->base.resv, DMA_RESV_USAGE_KERNEL))
+		return 0;
+	ttm_bo_cpu_finish(bo);
+	return ctx ? -EBUSY : -ENODATA;
+}
+
+/*
+ * Without waiting; -EAGAIN if a wait may help.  If it did not, whoever waited is told why,
+ * so that nobody tries for ever.
+ */
+static int ttm_bo_try_cpu_prepare(struct ttm_buffer_object *bo, pgoff_t pgoff,
+				  bool populate, struct dma_buf_range *range)
+{
+	struct ttm_operation_ctx ctx = { .interruptible = true, .no_wait_gpu = true };
+	bool waited;
+	int err;
+
+	err = ttm_bo_cpu_prepare(bo, pgoff, populate ? &ctx : NULL, range);
+	if (!populate)
+		return err;
+
+	waited = bo->cpu_waiter == current;
+	if (waited || !err)
+		bo->cpu_waiter = NULL;
+	if (err != -EBUSY && err != -ENOMEM && err != -ENOSPC)
+		return err;
+	return waited ? bo->cpu_error : -EAGAIN;
+}
+
+static int ttm_bo_own_range(struct ttm_buffer_object *bo, pgoff_t pgoff, bool populate,
+			    struct dma_buf_range *range)
+{
+	unsigned long allowed;
+	int err;
+
+	/* Foreign pages: mappings of an import are the exporter's to make. */
+	if (bo->ttm && bo->ttm->page_flags & TTM_TT_FLAG_EXTERNAL &&
+	    !(bo->ttm->page_flags & TTM_TT_FLAG_EXTERNAL_MAPPABLE))
+		return -EFAULT;
+
+	if (bo->bdev->funcs->cpu_prepare) {
+		err = ttm_bo_try_cpu_prepare(bo, pgoff, populate, range);
+		if (err)
+			return err;
+	}
+	allowed = range->nr_pages;
+	err = ttm_bo_device_range(bo, pgoff, populate, range);
+	if (err)
+		ttm_bo_cpu_finish(bo);
+	else if (allowed)
+		ttm_bo_narrow_range(range, pgoff, allowed);
+	return err;
 }
 
 static int ttm_bo_get_range(void *priv, pgoff_t pgoff, bool populate,
 			    struct dma_buf_range *range)
 {
-	struct drm_gem_object *obj = priv;
-	struct ttm_buffer_object *bo = container_of(obj, typeof(*bo), base);
-	int err;
+	struct ttm_buffer_object *bo = ttm_bo_of_gem(priv);
+	int err = -ENODEV;
 
-	dma_resv_assert_held(obj->resv);
+	dma_resv_assert_held(bo->base.resv);
 
-	if (!drm_dev_enter(obj->dev, &range->cookie))
-		return populate ? ttm_bo_dummy_range(bo, pgoff, range) :
-				  -ENODATA;
-
-	err = ttm_bo_device_range(bo, pgoff, populate, range);
-	if (err)
-		drm_dev_exit(range->cookie);
-	return err;
+	if (drm_dev_enter(bo->base.dev, &range->cookie)) {
+		err = ttm_bo_own_range(bo, pgoff, populate, range);
+		if (err)
+			drm_dev_exit(range->cookie);
+	}
+	if (err != -ENODEV)
+		return err;
+	return populate ? ttm_bo_dummy_range(bo, pgoff, range) : -ENODATA;
 }
 
 /*
@@ -247,50 +292,118 @@ static int ttm_bo_get_range(void *priv, pgoff_t pgoff, bool populate,
  */
 static void ttm_bo_put_range(void *priv, struct dma_buf_range *range)
 {
-	if (range->cookie != TTM_RANGE_UNPLUGGED)
-		drm_dev_exit(range->cookie);
+	if (range->cookie == TTM_RANGE_UNPLUGGED)
+		return;
+	ttm_bo_cpu_finish(ttm_bo_of_gem(priv));
+	drm_dev_exit(range->cookie);
 }
 
-/* Set in every TTM buffer; see &drm_gem_object.mmap. */
-const struct dma_buf_mmap_ops ttm_bo_mmap_ops = {
-	.get_range = ttm_bo_get_range,
-	.put_range = ttm_bo_put_range,
-};
-
-/* &vm_operations_struct.access where the core handles the faults */
-int ttm_bo_mmap_access(struct vm_area_struct *vma, unsigned long addr, void *buf,
-		       int len, int write)
-{
-	struct ttm_buffer_object *bo = vma->vm_private_data;
-
-	if (bo->bdev->funcs->access_memory)
-		return ttm_bo_vm_access(vma, addr, buf, len, write);
-	return drm_gem_mmap_access(vma, addr, buf, len, write);
-}
-
-/*
- * Leaves for a driver with a fault handler of its own, which may track what it lets
- * the CPU see or write: only the pages that it named, from the fault on.  The buffer
- * is reserved and idle.
+/**
+ * ttm_bo_cpu_wait - do what &ttm_device_funcs.cpu_prepare could not without waiting
+ * @bo: the buffer object
+ * @intr: until any signal, not only a fatal one
+ *
+ * What there is without &ttm_device_funcs.cpu_wait, and for those to call that have
+ * something to do before.
+ *
+ * Context: Process context, @bo not reserved, inside drm_dev_enter().
+ * Return: %0 or a negative error value, as &ttm_device_funcs.cpu_wait; %-EFAULT if there
+ * is no memory.
  */
-vm_fault_t ttm_bo_vm_insert(struct vm_fault *vmf, pgprot_t prot,
-			    pgoff_t num_prefault)
+int ttm_bo_cpu_wait(struct ttm_buffer_object *bo, bool intr)
 {
-	struct ttm_buffer_object *bo = vmf->vma->vm_private_data;
-	/* Nobody else has set it up if the driver has an mmap operation of its own. */
-	struct dma_buf_mmap *m = drm_gem_mmap_prepare(&bo->base);
-	struct dma_buf_range range;
-	vm_fault_t ret;
+	struct ttm_operation_ctx ctx = { .interruptible = true };
+	struct dma_buf_range range = {};
 	int err;
 
-	err = dma_buf_mmap_get_range(m, linear_page_index(vmf->vma, vmf->address) -
-				     m->offset, true, &range);
-	if (err == -EINTR || err == -ERESTARTSYS)
-		return VM_FAULT_NOPAGE;
+	err = intr ? dma_resv_lock_interruptible(bo->base.resv, NULL) :
+		     dma_resv_lock_killable(bo->base.resv, NULL);
 	if (err)
-		return err == -ENOMEM ? VM_FAULT_OOM : VM_FAULT_SIGBUS;
+		return err;
+	err = ttm_bo_cpu_prepare(bo, 0, &ctx, &range);
+	if (!err)
+		ttm_bo_cpu_finish(bo);
+	dma_resv_unlock(bo->base.resv);
+	/* The OOM killer frees no memory of a device. */
+	return err == -ENOMEM || err == -ENOSPC ? -EFAULT : err;
+}
+EXPORT_SYMBOL_GPL(ttm_bo_cpu_wait);
 
-	ret = dma_buf_mmap_insert(vmf, 0, m, &range, prot, num_prefault);
-	dma_buf_mmap_put_range(m, &range);
-	return ret;
+static void ttm_bo_mmap_wait(void *priv, bool intr)
+{
+	struct ttm_buffer_object *bo = ttm_bo_of_gem(priv);
+	int (*wait)(struct ttm_buffer_object *bo, bool intr) =
+		bo->bdev->funcs->cpu_wait ?: ttm_bo_cpu_wait;
+	int idx, err;
+
+	if (!drm_dev_enter(bo->base.dev, &idx))
+		return;
+	err = wait(bo, intr);
+	drm_dev_exit(idx);
+
+	switch (err) {
+	case 0:
+	case -EBUSY:
+		return;
+	case -EINTR:
+	case -ERESTARTSYS:
+		/* A signal that nobody looks at before the access is over. */
+		if (!intr)
+			schedule_timeout_killable(1);
+		return;
+	}
+	if (dma_resv_lock_killable(bo->base.resv, NULL))
+		return;
+	bo->cpu_waiter = current;
+	bo->cpu_error = err;
+	dma_resv_unlock(bo->base.resv);
+}
+
+static int ttm_bo_mmap_mkwrite(void *priv, pgoff_t pgoff)
+{
+	struct ttm_buffer_object *bo = ttm_bo_of_gem(priv);
+
+	return bo->bdev->funcs->cpu_mkwrite(bo, pgoff);
+}
+
+/* Memory of a device that has a way which does not move the buffer. */
+static int ttm_bo_mmap_access(void *priv, u64 offset, void *buf, size_t len, bool write)
+{
+	struct ttm_buffer_object *bo = ttm_bo_of_gem(priv);
+	int ret;
+
+	if (!bo->bdev->funcs->access_memory || !bo->resource ||
+	    bo->resource->mem_type == TTM_PL_SYSTEM || bo->resource->mem_type == TTM_PL_TT)
+		return -EOPNOTSUPP;
+	ret = bo->bdev->funcs->access_memory(bo, offset, buf, len, write);
+	if (ret < 0)
+		return ret;
+	return ret == len ? 0 : -EIO;
+}
+
+static const struct dma_buf_mmap_ops ttm_bo_mmap_ops = {
+	.get_range = ttm_bo_get_range,
+	.put_range = ttm_bo_put_range,
+	.wait = ttm_bo_mmap_wait,
+	.access = ttm_bo_mmap_access,
+};
+
+/* For drivers that are to be told of writes */
+static const struct dma_buf_mmap_ops ttm_bo_mmap_notify_ops = {
+	.get_range = ttm_bo_get_range,
+	.put_range = ttm_bo_put_range,
+	.wait = ttm_bo_mmap_wait,
+	.mkwrite = ttm_bo_mmap_mkwrite,
+	.access = ttm_bo_mmap_access,
+};
+
+/* Of a new buffer object; see &drm_gem_object.mmap. */
+void ttm_bo_mmap_init(struct ttm_buffer_object *bo)
+{
+	bo->dummy_page = NULL;
+	bo->cpu_waiter = NULL;
+	bo->base.mmap.ops = &ttm_bo_mmap_ops;
+	if (bo->bdev->funcs->cpu_mkwrite)
+		bo->base.mmap.ops = &ttm_bo_mmap_notify_ops;
+	bo->base.mmap.flags = DMA_BUF_MMAP_MOVES | DMA_BUF_MMAP_BOUNDED;
 }

@@ -267,6 +267,7 @@ struct source sources[] = {
 	  .caching = PTDUMP_WC | PTDUMP_UC_MINUS,
 	  .device = "qxl", .require = drm_source_require, .create = qxl_vram_create,
 	  .destroy = drm_source_destroy },
+	DUMB("radeon", SOURCE_LARGE | SOURCE_MOVES, "radeon", PTDUMP_WC | PTDUMP_UC_MINUS),
 	UDMABUF("udmabuf", 0, 0),
 	UDMABUF("udmabuf-hugetlb", SOURCE_LARGE, MFD_HUGETLB | MFD_HUGE_2MB),
 	HEAP("heap-system", SOURCE_EAGER, "system"),

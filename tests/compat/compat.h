@@ -49,6 +49,7 @@ enum exporter_flags {
 	EXPORTER_NO_RO = 1 << 2,	/* its dma-bufs are always read-write */
 	EXPORTER_NO_DMABUF = 1 << 3,	/* it is none: a bystander */
 	EXPORTER_BRIEF = 1 << 4,	/* only the operations that say so */
+	EXPORTER_NO_PEERS = 1 << 5,	/* no other device may attach */
 };
 
 /* All return 0 or an errno. */

@@ -189,9 +189,10 @@ static int heap_export(struct buffer *b, int access)
 	return err;
 }
 
-#define DUMB(n, driver) \
-	{ .name = n, .flags = EXPORTER_DRM, .size = SZ_64K, .device = driver, .find = drm_find, \
-	  .create = dumb_create, .export = drm_export, .release = drm_release }
+#define DUMB(n, driver) DUMB_FLAGS(n, driver, 0)
+#define DUMB_FLAGS(n, driver, f) \
+	{ .name = n, .flags = EXPORTER_DRM | (f), .size = SZ_64K, .device = driver, \
+	  .find = drm_find, .create = dumb_create, .export = drm_export, .release = drm_release }
 #define UDMABUF(n, s, memfd_flags) \
 	{ .name = n, .flags = EXPORTER_NO_RO, .size = s, .arg = memfd_flags, \
 	  .find = udmabuf_find, .create = memfd_create_buffer, .export = udmabuf_export, \
@@ -209,6 +210,8 @@ struct exporter exporters[] = {
 	DUMB("bochs", "bochs-drm"),
 	DUMB("virtio-gpu", "virtio_gpu"),
 	DUMB("qxl", "qxl"),
+	/* Without its firmware it has no GART, and warns of it when somebody attaches. */
+	DUMB_FLAGS("radeon", "radeon", EXPORTER_NO_PEERS),
 	{ .name = "qxl-vram", .flags = EXPORTER_DRM, .size = SZ_64K, .device = "qxl",
 	  .find = drm_find, .create = qxl_vram_create, .export = drm_export,
 	  .release = drm_release },

@@ -89,5 +89,7 @@ bool way_fits(const struct way *w, const struct exporter *e)
 		return false;
 	if (w->importer && e->device && !strcmp(w->importer, e->device))
 		return false; /* "self" */
+	if (w->importer && !self && e->flags & EXPORTER_NO_PEERS)
+		return false;
 	return !self || e->flags & EXPORTER_DRM;
 }

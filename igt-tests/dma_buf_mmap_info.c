@@ -183,7 +183,7 @@ static void bar(void)
 	struct vfio_dev dev;
 	int fd;
 
-	vfio_require(&dev, SZ_1M, SZ_1G);
+	vfio_require(&dev, 16 * SZ_1M, SZ_1G);
 	vfio_open(&dev);
 	fd = vfio_export(&dev);
 	dbm_assert_info(fd, stays | kind, is | DMA_BUF_INFO_IO_MEMORY);

@@ -8,6 +8,7 @@
 
 #include "igt.h"
 #include "qxl_drm.h"
+#include <drm/vttm_drm.h>
 #include "dma_buf_mmap/access.h"
 #include "dma_buf_mmap/drm.h"
 #include "dma_buf_mmap/mock.h"
@@ -48,7 +49,7 @@ static void mock_source_set_away(struct source_buffer *b, bool away)
 	mock_set_state(b->fd, away ? DMA_BUF_MOCK_OFF : DMA_BUF_MOCK_READY);
 }
 
-/* DRM drivers: dumb buffers, and what qxl has in its own memory */
+/* DRM drivers: dumb buffers, and what some have besides */
 
 static void drm_source_require(struct source *s)
 {
@@ -87,6 +88,20 @@ static void qxl_vram_create(struct source_buffer *b, int access)
 
 	do_ioctl(b->source->fd, DRM_IOCTL_QXL_ALLOC, &alloc);
 	b->handle = alloc.handle;
+	drm_source_export(b, access);
+}
+
+/* In which of its memories; its dumb buffers are in VRAM. */
+static void vttm_create(struct source_buffer *b, int access)
+{
+	struct drm_vttm_create create = {
+		.size = SOURCE_SIZE,
+		.domain = DRM_VTTM_DOMAIN_SYSTEM,
+		.flags = b->source->arg,
+	};
+
+	do_ioctl(b->source->fd, DRM_IOCTL_VTTM_CREATE, &create);
+	b->handle = create.handle;
 	drm_source_export(b, access);
 }
 
@@ -267,6 +282,13 @@ struct source sources[] = {
 	  .caching = PTDUMP_WC | PTDUMP_UC_MINUS,
 	  .device = "qxl", .require = drm_source_require, .create = qxl_vram_create,
 	  .destroy = drm_source_destroy },
+	DUMB("vttm-vram", SOURCE_LARGE | SOURCE_MOVES, "vttm", PTDUMP_WC),
+	{ .name = "vttm-system", .flags = GEM | SOURCE_MOVES, .caching = PTDUMP_WC,
+	  .device = "vttm", .require = drm_source_require, .create = vttm_create,
+	  .destroy = drm_source_destroy },
+	{ .name = "vttm-cached", .flags = GEM | SOURCE_MOVES, .caching = PTDUMP_WB,
+	  .arg = DRM_VTTM_CREATE_CACHED, .device = "vttm", .require = drm_source_require,
+	  .create = vttm_create, .destroy = drm_source_destroy },
 	DUMB("radeon", SOURCE_LARGE | SOURCE_MOVES, "radeon", PTDUMP_WC | PTDUMP_UC_MINUS),
 	UDMABUF("udmabuf", 0, 0),
 	UDMABUF("udmabuf-hugetlb", SOURCE_LARGE, MFD_HUGETLB | MFD_HUGE_2MB),

@@ -54,7 +54,7 @@ struct source {
 	unsigned int flags;	/* enum source_flags */
 	unsigned int caching;	/* leaves have one of these enum ptdump_caching */
 	const char *device;	/* DRM driver; heaps, tried in turn */
-	unsigned int arg;	/* mock: order of its chunks; udmabuf: flags of the memfd */
+	unsigned int arg;	/* mock: order of its chunks; udmabuf, vttm: flags */
 	/* Skip with the reason if there is no such exporter here. */
 	void (*require)(struct source *s);
 	/* Make a buffer of SOURCE_SIZE, and of a dma-buf @fd with that access. */

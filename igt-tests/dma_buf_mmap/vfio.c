@@ -68,6 +68,22 @@ static uint64_t bar_size(const char *bdf, unsigned int bar)
 	return lines > bar && end > start ? end - start + 1 : 0;
 }
 
+/* Whether somebody has said that another driver is to have it */
+static bool is_promised(const char *bdf)
+{
+	char path[256], driver[32] = "";
+	FILE *f;
+
+	sysfs_path(path, sizeof(path), bdf, "driver_override");
+	f = fopen(path, "r");
+	if (!f)
+		return false;
+	if (fscanf(f, "%31s", driver) != 1)
+		driver[0] = '\0';
+	fclose(f);
+	return *driver && strcmp(driver, "(null)") && strcmp(driver, "vfio-pci");
+}
+
 static bool find(struct vfio_dev *dev, const struct kind *kind, uint64_t min, uint64_t max)
 {
 	DIR *dir = opendir("/sys/bus/pci/devices");
@@ -81,6 +97,8 @@ static bool find(struct vfio_dev *dev, const struct kind *kind, uint64_t min, ui
 
 		if (read_id(bdf, "vendor") != kind->vendor ||
 		    read_id(bdf, "device") != kind->device)
+			continue;
+		if (is_promised(bdf))
 			continue;
 		size = bar_size(bdf, kind->bar);
 		if (size < min || size >= max || (dev->size && size >= dev->size))

@@ -125,6 +125,8 @@ struct kind {
 
 extern const struct kind kinds[];
 extern const size_t kind_count;
+/* Of the virtual TTM device, for page faults alone: the stock kernel has none */
+extern const struct kind vttm_kinds[];
 void buffer_destroy(struct buffer *b);
 /* About, where pages come from all over memory: how they lie shows in the figure */
 void kind_figure(const struct kind *k, const char *name, double value);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* Copyright © 2026 dmabuf-mmap authors */
 #include <fcntl.h>
+#include <drm/vttm_drm.h>
 
 #include "bench.h"
 #include "dma_buf_mmap/mock.h"
@@ -122,19 +123,6 @@ static void bystanders(void)
 	close(t.fd);
 }
 
-const struct bench fault_benches[] = {
-	{ "bystanders", bystanders, false, false },
-	{ "udmabuf-2m-fault", udmabuf_large, false, false },
-	{ "mock-2m-fault", mock_large, false, true },
-	{ "mock-4k", mock_small, false, true },
-	{ "mock-random", mock_random, false, true },
-	{ "bar-faults", bar_faults, true, false },
-	{ "bar-1g-fault", bar_huge, true, false },
-	{ "dmabuf-1g-fault", dmabuf_huge, true, false },
-	{ "bar-4k-random", bar_random, true, false },
-	{ NULL, NULL, false, false }
-};
-
 static void touch_with(const struct kind *k, size_t length, size_t step, size_t shift,
 		       double (*touch)(const struct touch *t), const char *name)
 {
@@ -185,4 +173,61 @@ const struct measure fault_measures[] = {
 	{ "4k-sequential", small_leaves, not_memfd, false },
 	{ "4k-random", small_random, has_random, false },
 	{ NULL, NULL, NULL, false }
+};
+
+/* Where a buffer that was mapped has moved to and back */
+static void moved_leaf(const struct kind *k, const char *name)
+{
+	static const uint32_t domains[] = { DRM_VTTM_DOMAIN_SYSTEM, DRM_VTTM_DOMAIN_VRAM };
+	struct rounds r = ROUNDS;
+	struct buffer b;
+	struct touch t;
+	uint64_t start;
+	char *p;
+
+	k->create(k, &b, SMALL_LENGTH);
+	t = (struct touch) { b.fd, b.offset, SMALL_LENGTH, SZ_2M, 0 };
+	p = map_touch(&t);
+	while (more(&r)) {
+		for (int i = 0; i < 2; i++) {
+			struct drm_vttm_place place = { .handle = b.handle, .domain = domains[i] };
+
+			walk(p, t.length, t.step);
+			do_ioctl(b.drm, DRM_IOCTL_VTTM_PLACE, &place);
+			/* It is not there yet. */
+			walk(p, SZ_4K, SZ_4K);
+		}
+		start = ticks();
+		walk(p + SZ_2M, t.length - SZ_2M, t.step);
+		took(&r, start);
+	}
+	figure(name, (double)r.least / (t.length / t.step - 1));
+	dbm_munmap(p, t.length);
+	buffer_destroy(&b);
+}
+
+static void vttm_faults(void)
+{
+	char name[64];
+
+	for (const struct kind *k = vttm_kinds; k->name; k++)
+		for (const struct measure *m = fault_measures; m->name; m++) {
+			snprintf(name, sizeof(name), "%s-%s", k->name, m->name);
+			m->run(k, 0, name);
+		}
+	moved_leaf(&vttm_kinds[0], "vttm-vram-moved-2m-fault");
+}
+
+const struct bench fault_benches[] = {
+	{ "vttm", vttm_faults, false, false },
+	{ "bystanders", bystanders, false, false },
+	{ "udmabuf-2m-fault", udmabuf_large, false, false },
+	{ "mock-2m-fault", mock_large, false, true },
+	{ "mock-4k", mock_small, false, true },
+	{ "mock-random", mock_random, false, true },
+	{ "bar-faults", bar_faults, true, false },
+	{ "bar-1g-fault", bar_huge, true, false },
+	{ "dmabuf-1g-fault", dmabuf_huge, true, false },
+	{ "bar-4k-random", bar_random, true, false },
+	{ NULL, NULL, false, false }
 };

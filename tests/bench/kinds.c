@@ -4,6 +4,7 @@
 #include <sys/ioctl.h>
 #include <linux/dma-heap.h>
 #include <linux/udmabuf.h>
+#include <drm/vttm_drm.h>
 
 #include "bench.h"
 #include "qxl_drm.h"
@@ -139,6 +140,35 @@ static void gem_create(const struct kind *k, struct buffer *b, uint32_t (*handle
 static uint32_t dumb_handle(int drm, size_t length)
 {
 	return drm_create_dumb(drm, length);
+}
+
+static uint32_t vttm_handle(int drm, size_t length, uint32_t domain)
+{
+	struct drm_vttm_create create = { .size = length, .domain = domain,
+					  .flags = DRM_VTTM_CREATE_CACHED };
+
+	do_ioctl(drm, DRM_IOCTL_VTTM_CREATE, &create);
+	return create.handle;
+}
+
+static uint32_t vttm_vram_handle(int drm, size_t length)
+{
+	return vttm_handle(drm, length, DRM_VTTM_DOMAIN_VRAM);
+}
+
+static uint32_t vttm_system_handle(int drm, size_t length)
+{
+	return vttm_handle(drm, length, DRM_VTTM_DOMAIN_SYSTEM);
+}
+
+static void vttm_vram_create(const struct kind *k, struct buffer *b, size_t length)
+{
+	gem_create(k, b, vttm_vram_handle, length);
+}
+
+static void vttm_system_create(const struct kind *k, struct buffer *b, size_t length)
+{
+	gem_create(k, b, vttm_system_handle, length);
 }
 
 static void vram_create(const struct kind *k, struct buffer *b, size_t length)
@@ -342,3 +372,9 @@ const struct kind kinds[] = {
 };
 
 const size_t kind_count = ARRAY_SIZE(kinds);
+
+const struct kind vttm_kinds[] = {
+	{ "vttm-vram", "vttm", 16 * SZ_1M, vttm_vram_create, NULL },
+	{ "vttm-system", "vttm", 16 * SZ_1M, vttm_system_create, NULL },
+	{ NULL, NULL, 0, NULL, NULL }
+};

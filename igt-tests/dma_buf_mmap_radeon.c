@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: MIT
 /* Copyright © 2026 dmabuf-mmap authors */
-#include <sys/mman.h>
-
 #include "igt.h"
 #include "dma_buf_mmap/access.h"
 #include "dma_buf_mmap/drm.h"
@@ -25,50 +23,30 @@
  */
 IGT_TEST_DESCRIPTION("Check mappings of radeon's buffers while they leave VRAM");
 
-#define RW	(PROT_READ | PROT_WRITE)
 #define SIZE	(2 * SZ_2M)
 #define MOST	64
 
 static int drm;
 
-struct buffer {
-	uint32_t handle;
-	int fd;
-	char *shared, *native;
-};
-
-static struct buffer buffer_create(void)
+static struct drm_buffer create(void)
 {
-	struct buffer b = { .handle = drm_create_dumb(drm, SIZE) };
-
-	b.fd = drm_export(drm, b.handle);
-	b.shared = dbm_mmap(b.fd, SIZE, RW, 0);
-	b.native = drm_mmap(drm, b.handle, SIZE, RW);
-	return b;
+	return drm_buffer_map(drm, drm_create_dumb(drm, SIZE), SIZE);
 }
 
-static void buffer_destroy(struct buffer *b)
-{
-	dbm_munmap(b->shared, SIZE);
-	dbm_munmap(b->native, SIZE);
-	close(b->fd);
-	drm_close_handle(drm, b->handle);
-}
-
-static bool in_system_memory(const struct buffer *b)
+static bool in_system_memory(const struct drm_buffer *b)
 {
 	dbm_touch(b->native, SIZE);
 	return ptdump(b->native, SIZE).caching == PTDUMP_WB;
 }
 
 /* Make buffers until @b, or the first of them, has had to leave VRAM. */
-static unsigned int push_out(struct buffer others[MOST], const struct buffer *b)
+static unsigned int push_out(struct drm_buffer others[MOST], const struct drm_buffer *b)
 {
 	unsigned int n = 0;
 
 	do {
 		igt_assert_f(n < MOST, "it never leaves VRAM\n");
-		others[n] = buffer_create();
+		others[n] = create();
 		dbm_fill(others[n].shared, SIZE, n * SIZE);
 		n++;
 	} while (!in_system_memory(b));
@@ -78,19 +56,18 @@ static unsigned int push_out(struct buffer others[MOST], const struct buffer *b)
 
 static void evict(void)
 {
-	struct buffer others[MOST] = {};
+	struct drm_buffer others[MOST] = {};
 	unsigned int n = push_out(others, &others[0]);
 
 	for (unsigned int i = 0; i < n; i++) {
-		dbm_check(others[i].native, SIZE, i * SIZE);
-		dbm_check(others[i].shared, SIZE, i * SIZE);
-		buffer_destroy(&others[i]);
+		drm_buffer_check(&others[i], i * SIZE);
+		drm_buffer_destroy(drm, &others[i]);
 	}
 }
 
 static void evict_hammer(void)
 {
-	struct buffer b = buffer_create(), others[MOST];
+	struct drm_buffer b = create(), others[MOST];
 	struct hammer *h[2];
 	unsigned int n;
 
@@ -105,8 +82,8 @@ static void evict_hammer(void)
 	}
 	dbm_check(b.native, SIZE, 0);
 	while (n)
-		buffer_destroy(&others[--n]);
-	buffer_destroy(&b);
+		drm_buffer_destroy(drm, &others[--n]);
+	drm_buffer_destroy(drm, &b);
 }
 
 static const struct dbm_test tests[] = {

@@ -8,7 +8,7 @@
 #include "dma_buf_mmap/access.h"
 #include "dma_buf_mmap/drm.h"
 
-int drm_open_by_name(const char *driver)
+int drm_open_nth(const char *driver, unsigned int n)
 {
 	for (int i = 0; i < 16; i++) {
 		drmVersionPtr version;
@@ -25,11 +25,16 @@ int drm_open_by_name(const char *driver)
 			found = !strcmp(version->name, driver);
 			drmFreeVersion(version);
 		}
-		if (found)
+		if (found && !n--)
 			return fd;
 		close(fd);
 	}
 	return -1;
+}
+
+int drm_open_by_name(const char *driver)
+{
+	return drm_open_nth(driver, 0);
 }
 
 int drm_import(int drm, int dmabuf, uint32_t *handle)
@@ -93,4 +98,27 @@ void *drm_mmap(int drm, uint32_t handle, size_t length, int prot)
 
 	igt_assert_f(!err, "DRM_IOCTL_MODE_MAP_DUMB: %s\n", strerror(err));
 	return dbm_mmap(drm, length, prot, offset);
+}
+
+struct drm_buffer drm_buffer_map(int drm, uint32_t handle, size_t size)
+{
+	struct drm_buffer b = { .handle = handle, .fd = drm_export(drm, handle), .size = size };
+
+	b.shared = dbm_mmap(b.fd, size, PROT_READ | PROT_WRITE, 0);
+	b.native = drm_mmap(drm, handle, size, PROT_READ | PROT_WRITE);
+	return b;
+}
+
+void drm_buffer_check(const struct drm_buffer *b, uint64_t offset)
+{
+	dbm_check(b->shared, b->size, offset);
+	dbm_check(b->native, b->size, offset);
+}
+
+void drm_buffer_destroy(int drm, struct drm_buffer *b)
+{
+	dbm_munmap(b->shared, b->size);
+	dbm_munmap(b->native, b->size);
+	close(b->fd);
+	drm_close_handle(drm, b->handle);
 }

@@ -8,6 +8,8 @@
 
 /* The card of the driver of that name (as DRM_IOCTL_VERSION says it), or -1. */
 int drm_open_by_name(const char *driver);
+/* The same of several, from 0 on */
+int drm_open_nth(const char *driver, unsigned int n);
 
 /* 0 or an errno each. */
 int drm_import(int drm, int dmabuf, uint32_t *handle);
@@ -21,5 +23,20 @@ int drm_export_readonly(int drm, uint32_t handle);
 int drm_export(int drm, uint32_t handle);
 /* Map an object through the DRM fd. */
 void *drm_mmap(int drm, uint32_t handle, size_t length, int prot);
+
+/* An object, its dma-buf, and all of it mapped both ways */
+struct drm_buffer {
+	uint32_t handle;
+	int fd;
+	size_t size;
+	char *shared;	/* through the dma-buf */
+	char *native;	/* through the DRM fd */
+};
+
+struct drm_buffer drm_buffer_map(int drm, uint32_t handle, size_t size);
+/* Both mappings have dbm_pattern(@offset). */
+void drm_buffer_check(const struct drm_buffer *b, uint64_t offset);
+/* With the handle */
+void drm_buffer_destroy(int drm, struct drm_buffer *b);
 
 #endif

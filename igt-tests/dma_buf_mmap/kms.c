@@ -59,17 +59,29 @@ uint64_t kms_fb_size(const struct kms *kms)
 	return kms->mode.hdisplay * kms->mode.vdisplay * 4ull;
 }
 
-uint32_t kms_show(const struct kms *kms, uint32_t handle)
+uint32_t kms_show_planes(const struct kms *kms, uint32_t format, const struct kms_plane *planes,
+			 int count)
 {
-	const uint32_t handles[4] = { handle }, offsets[4] = {};
-	const uint32_t pitches[4] = { kms->mode.hdisplay * 4 };
+	uint32_t handles[4] = {}, offsets[4] = {}, pitches[4] = {};
 	uint32_t connector = kms->connector, fb = 0;
 	drmModeModeInfo mode = kms->mode;
 
-	igt_assert_eq(drmModeAddFB2(kms->drm, mode.hdisplay, mode.vdisplay, DRM_FORMAT_XRGB8888,
-				    handles, pitches, offsets, &fb, 0), 0);
+	for (int i = 0; i < count; i++) {
+		handles[i] = planes[i].handle;
+		offsets[i] = planes[i].offset;
+		pitches[i] = planes[i].pitch;
+	}
+	igt_assert_eq(drmModeAddFB2(kms->drm, mode.hdisplay, mode.vdisplay, format, handles,
+				    pitches, offsets, &fb, 0), 0);
 	igt_assert_eq(drmModeSetCrtc(kms->drm, kms->crtc, fb, 0, 0, &connector, 1, &mode), 0);
 	return fb;
+}
+
+uint32_t kms_show(const struct kms *kms, uint32_t handle)
+{
+	const struct kms_plane plane = { .handle = handle, .pitch = kms->mode.hdisplay * 4 };
+
+	return kms_show_planes(kms, DRM_FORMAT_XRGB8888, &plane, 1);
 }
 
 void kms_hide(const struct kms *kms, uint32_t fb)

@@ -18,7 +18,15 @@ struct kms {
 void kms_require(struct kms *kms, int drm);
 /* Bytes of a framebuffer of that mode, 32 bits a pixel. */
 uint64_t kms_fb_size(const struct kms *kms);
-/* Show the object; returns the framebuffer. */
+/* Where one plane of a framebuffer is */
+struct kms_plane {
+	uint32_t handle, offset, pitch;
+};
+
+/* Show that; returns the framebuffer. */
+uint32_t kms_show_planes(const struct kms *kms, uint32_t format, const struct kms_plane *planes,
+			 int count);
+/* The same of an object with 32 bits a pixel, from its start */
 uint32_t kms_show(const struct kms *kms, uint32_t handle);
 void kms_hide(const struct kms *kms, uint32_t fb);
 /* The CRC of a frame that was begun after the call. */

@@ -246,17 +246,11 @@ static void aperture(void)
 static void sleeps(void)
 {
 	struct drm_buffer b = vttm_create(&dev, SIZE, DRM_VTTM_DOMAIN_VRAM);
-	char path[80], status[32] = "";
 
 	dbm_fill(b.shared, SIZE, 0);
-	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/power/runtime_status", dev.bdf);
 	vttm_sleep_after(&dev, 100);
 	for (int i = 0; i < 3; i++) {
-		for (int j = 0; strcmp(vttm_read(path, status, sizeof(status)), "suspended\n");
-		     j++) {
-			igt_assert_f(j < 200, "the device is still %s", status);
-			usleep(50000);
-		}
+		vttm_wait_asleep(&dev);
 		ptdump_assert_none(b.shared, SIZE);
 		ptdump_assert_none(b.native, SIZE);
 		drm_buffer_check(&b, 0);

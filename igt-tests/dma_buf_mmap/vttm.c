@@ -58,6 +58,17 @@ void vttm_sleep_after(const struct vttm *v, unsigned int ms)
 	write_file(path, text);
 }
 
+void vttm_wait_asleep(const struct vttm *v)
+{
+	char path[80], status[32] = "";
+
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/power/runtime_status", v->bdf);
+	for (int i = 0; strcmp(vttm_read(path, status, sizeof(status)), "suspended\n"); i++) {
+		igt_assert_f(i < 200, "the device is still %s", status);
+		usleep(50000);
+	}
+}
+
 void vttm_reset(const struct vttm *v)
 {
 	vttm_sleep_after(v, 5000);

@@ -31,6 +31,7 @@ char *vttm_read(const char *path, char *text, size_t size);
 /* How it behaves: one of its files in debugfs */
 void vttm_set(const struct vttm *v, const char *name, uint64_t value);
 void vttm_sleep_after(const struct vttm *v, unsigned int ms);
+void vttm_wait_asleep(const struct vttm *v);
 /* As it is when it is bound */
 void vttm_reset(const struct vttm *v);
 uint64_t vttm_vram_size(const struct vttm *v);

@@ -70,6 +70,22 @@ void igt_install_exit_handler(igt_exit_handler_t handler);
 const char *igt_debugfs_mount(void);
 void igt_emit_ignore_dmesg_regex(const char *regex);
 
+enum igt_suspend_state {
+	SUSPEND_STATE_FREEZE,
+	SUSPEND_STATE_STANDBY,
+	SUSPEND_STATE_MEM,
+	SUSPEND_STATE_DISK,
+};
+
+enum igt_suspend_test {
+	SUSPEND_TEST_NONE,
+	SUSPEND_TEST_FREEZER,
+	SUSPEND_TEST_DEVICES,
+	SUSPEND_TEST_PLATFORM,
+};
+
+void igt_system_suspend_autoresume(enum igt_suspend_state state, enum igt_suspend_test test);
+
 #ifndef ARRAY_SIZE
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 #endif

@@ -119,6 +119,9 @@
  * SUBTEST: away
  * Description: While its memory is away, every alias gets SIGBUS; then all come back
  *
+ * SUBTEST: away-nosigbus
+ * Description: With MAP_NOSIGBUS a dummy page stands for it, which is the buffer's own
+ *
  * SUBTEST: lookup
  * Description: Every address in a mapping, through whichever fd, names the buffer and its offset
  *

@@ -34,6 +34,9 @@
  * SUBTEST: off
  * Description: Nothing is written once a buffer is off; KVM_RUN fails, and later goes on
  *
+ * SUBTEST: off-nosigbus
+ * Description: The same where the process itself has a dummy page meanwhile
+ *
  * SUBTEST: busy
  * Description: A buffer that is back soon is waited for, asleep
  *
@@ -338,11 +341,11 @@ static void readonly(void)
 	close(fd);
 }
 
-static void off(void)
+static void check_off(void *(*map)(int fd, size_t length, int prot, off_t offset))
 {
 	for (unsigned int order = 0; order <= 9; order += 9) {
 		int fd = mock_create(SIZE, order);
-		char *p = dbm_mmap(fd, SIZE, RW, 0);
+		char *p = map(fd, SIZE, RW, 0);
 		struct machine m = machine_make(p, SIZE, 0);
 
 		machine_start(&m, 0);
@@ -350,6 +353,10 @@ static void off(void)
 		mock_set_state(fd, DMA_BUF_MOCK_OFF);
 		assert_stopped(&m);
 		igt_assert_eq(machine_run(&m), EFAULT);
+		if (map == dbm_mmap_nosigbus) {
+			dbm_assert_dummy(p, SIZE, 0);
+			igt_assert_eq(machine_run(&m), EFAULT);
+		}
 		mock_set_state(fd, DMA_BUF_MOCK_READY);
 		assert_nothing_more(&m, counter_of(p));
 		machine_go_on(&m);
@@ -359,6 +366,16 @@ static void off(void)
 		dbm_munmap(p, SIZE);
 		close(fd);
 	}
+}
+
+static void off(void)
+{
+	check_off(dbm_mmap);
+}
+
+static void off_nosigbus(void)
+{
+	check_off(dbm_mmap_nosigbus);
 }
 
 static double thread_seconds(pthread_t thread)
@@ -490,6 +507,7 @@ static const struct dbm_test tests[] = {
 	{ "sizes", "A leaf is a leaf at the second stage too", sizes },
 	{ "readonly", "What is read-only to the host is to the guest", readonly },
 	{ "off", "No stale entry at the second stage", off },
+	{ "off-nosigbus", "A guest never gets a dummy page", off_nosigbus },
 	{ "busy", "The guest waits like the host", busy },
 	{ "moves", "The guest follows", moves },
 	{ "revoked", "No loop when it is over", revoked },

@@ -46,6 +46,18 @@
  * SUBTEST: revoked-other-buffer
  * Description: A revoked buffer takes no leaf of another buffer with it
  *
+ * SUBTEST: nosigbus
+ * Description: MAP_NOSIGBUS is for who asks for it in the way of MAP_SYNC
+ *
+ * SUBTEST: nosigbus-split
+ * Description: It stays with the pieces of a mapping, and with a child's
+ *
+ * SUBTEST: nosigbus-populate
+ * Description: MAP_POPULATE, mlock() and MADV_POPULATE_* end while the backing is away
+ *
+ * SUBTEST: nosigbus-hammer
+ * Description: Threads go on while the backing comes and goes, and lose nothing that counts
+ *
  * SUBTEST: move
  * Description: A move takes all leaves away and the data along
  *
@@ -285,6 +297,146 @@ static void revoked(void)
 	dbm_munmap(s, SZ_4K);
 }
 
+static void nosigbus(void)
+{
+	const int mem = memfd_create("nosigbus", MFD_CLOEXEC);
+	int fd = mock_create(SIZE, 0);
+	char *asked = dbm_mmap_nosigbus(fd, SIZE, RW, 0), *readonly, *plain;
+
+	/* A shared mapping that is not validated ignores what it does not know. */
+	plain = mmap(NULL, SIZE, RW, MAP_SHARED | MAP_NOSIGBUS, fd, 0);
+	igt_assert(plain != MAP_FAILED);
+	readonly = dbm_mmap_nosigbus(fd, SIZE, PROT_READ, 0);
+	dbm_mmap_err(fd, SIZE, RW, MAP_PRIVATE | MAP_NOSIGBUS, 0, EINVAL);
+	igt_assert_fd(mem);
+	igt_assert_eq(ftruncate(mem, SZ_4K), 0);
+	dbm_mmap_err(mem, SZ_4K, RW, MAP_SHARED_VALIDATE | MAP_NOSIGBUS, 0, EOPNOTSUPP);
+
+	dbm_fill(asked, SIZE, 0);
+	mock_set_state(fd, DMA_BUF_MOCK_OFF);
+	dbm_assert_dummy(asked, SIZE, 0);
+	dbm_assert_signal(plain, SIZE, SIGBUS);
+	dbm_assert_write(asked, 1);
+	dbm_assert_read(readonly, 1);
+	igt_assert_eq(dbm_write(readonly, 2), SIGSEGV);
+	dbm_assert_read(asked, 1);
+	mock_set_state(fd, DMA_BUF_MOCK_READY);
+	dbm_check(asked, SIZE, 0);
+	dbm_check(plain, SIZE, 0);
+	dbm_check(readonly, SIZE, 0);
+	/* The dummy is a new one each time, the last one too. */
+	mock_set_state(fd, DMA_BUF_MOCK_REVOKED);
+	dbm_assert_dummy(asked, SIZE, 0);
+	close(fd);
+	dbm_assert_dummy(asked, SIZE, 0);
+	dbm_munmap(asked, SIZE);
+	dbm_munmap(plain, SIZE);
+	dbm_munmap(readonly, SIZE);
+	close(mem);
+}
+
+static void nosigbus_split(void)
+{
+	int fd = mock_create(SIZE, 9);
+	char *p = dbm_mmap_nosigbus(fd, SIZE, RW, 0), *moved;
+
+	dbm_fill(p, SIZE, 0);
+	dbm_munmap(p + SZ_4K, SZ_4K);
+	igt_assert_eq(mprotect(p + 4 * SZ_4K, SZ_4K, PROT_READ), 0);
+	moved = mremap(p + SIZE / 2, SIZE / 2, SIZE / 2, MREMAP_MAYMOVE | MREMAP_FIXED,
+		       dbm_mmap(fd, SIZE / 2, RW, 0));
+	igt_assert(moved != MAP_FAILED);
+	mock_set_state(fd, DMA_BUF_MOCK_OFF);
+	for (int i = 0; i < 2; i++) {
+		dbm_assert_dummy(p, SZ_4K, 0);
+		dbm_assert_dummy(p + 2 * SZ_4K, 2 * SZ_4K, 0);
+		dbm_assert_read(p + 4 * SZ_4K, 0);
+		igt_assert_eq(dbm_write(p + 4 * SZ_4K, 1), SIGSEGV);
+		dbm_assert_dummy(p + 5 * SZ_4K, SIZE / 2 - 5 * SZ_4K, 0);
+		dbm_assert_dummy(moved, SIZE / 2, 0);
+		igt_fork(child, 1) {
+			dbm_assert_dummy(moved, SIZE / 2, 0);
+			dbm_munmap(moved, SIZE / 2);
+		}
+		igt_waitchildren_timeout(10, "the child does not end");
+		/* What is mapped now is split and moved too. */
+		igt_assert_eq(mprotect(p + 8 * SZ_4K, SZ_4K, PROT_READ), 0);
+		igt_assert_eq(mprotect(p + 8 * SZ_4K, SZ_4K, RW), 0);
+	}
+	mock_set_state(fd, DMA_BUF_MOCK_READY);
+	dbm_check(p, SZ_4K, 0);
+	dbm_check(p + 2 * SZ_4K, SIZE / 2 - 2 * SZ_4K, 2 * SZ_4K);
+	dbm_check(moved, SIZE / 2, SIZE / 2);
+	dbm_munmap(p, SIZE / 2);
+	dbm_munmap(moved, SIZE / 2);
+	close(fd);
+}
+
+static void nosigbus_populate(void)
+{
+	const size_t size = 64 * SZ_4K;
+	/* Of memory that moves nothing is populated. */
+	struct dma_buf_mock_create create = {
+		.size = size, .open_flags = O_RDWR | O_CLOEXEC, .flags = DMA_BUF_MOCK_FIXED,
+	};
+	int fd = mock_create_args(&create);
+	char *p = dbm_mmap_nosigbus(fd, size, RW, 0), *q;
+
+	dbm_fill(p, size, 0);
+	mock_set_state(fd, DMA_BUF_MOCK_OFF);
+	q = mmap(NULL, size, RW, MAP_SHARED_VALIDATE | MAP_NOSIGBUS | MAP_POPULATE, fd, 0);
+	igt_assert(q != MAP_FAILED);
+	igt_assert_eq(mlock(p, size), 0);
+	igt_assert_eq(munlock(p, size), 0);
+	for (int advice = MADV_POPULATE_READ; advice <= MADV_POPULATE_WRITE; advice++)
+		igt_assert_eq(madvise(p, size, advice), 0);
+	dbm_assert_dummy(p, size, 0);
+	igt_assert_eq(mlock(p, size), 0);
+	dbm_assert_dummy(q, size, 0);
+	mock_set_state(fd, DMA_BUF_MOCK_READY);
+	dbm_check(p, size, 0);
+	dbm_check(q, size, 0);
+	dbm_munmap(p, size);
+	dbm_munmap(q, size);
+	close(fd);
+}
+
+static void nosigbus_hammer(void)
+{
+	volatile int *stop = dbm_shared(SZ_4K);
+	int fd = mock_create(SIZE, 9);
+	char *p = dbm_mmap_nosigbus(fd, SIZE, RW, 0);
+
+	dbm_fill(p, SIZE, 0);
+	igt_fork(child, 4) {
+		while (!*stop) {
+			volatile char *at = p + random() % (SIZE / SZ_4K) * SZ_4K +
+					    64 + 8 * child;
+			uint64_t value;
+
+			dbm_assert_write(at, child + 1);
+			igt_assert_eq(dbm_read(at, &value), 0);
+			/* The page may have changed meanwhile, but nobody else writes there. */
+			igt_assert(value == 0 || value == (uint64_t)child + 1);
+		}
+	}
+	for (int i = 0; i < 50; i++) {
+		mock_set_state(fd, DMA_BUF_MOCK_OFF);
+		usleep(i % 5 * 1000);
+		mock_set_state(fd, DMA_BUF_MOCK_READY);
+		usleep(i % 7 * 1000);
+		dbm_check(p, SIZE, 0);
+		if (i % 10 == 0)
+			mock_move(fd, 0);
+	}
+	*stop = 1;
+	igt_waitchildren_timeout(20, "somebody hangs");
+	dbm_check(p, SIZE, 0);
+	dbm_munmap(p, SIZE);
+	dbm_munmap((void *)stop, SZ_4K);
+	close(fd);
+}
+
 static void revoked_other_buffer(void)
 {
 	void *p, *other;
@@ -404,6 +556,10 @@ static const struct dbm_test tests[] = {
 	{ "off-on", "SIGBUS, then the data again, in every process", off_on },
 	{ "revoked", "SIGBUS for ever, in every process; munmap() is clean", revoked },
 	{ "revoked-other-buffer", "Each buffer has a life of its own", revoked_other_buffer },
+	{ "nosigbus", "Accesses complete where they are asked to", nosigbus },
+	{ "nosigbus-split", "Whatever becomes of the mapping", nosigbus_split },
+	{ "nosigbus-populate", "Nobody waits for what is away", nosigbus_populate },
+	{ "nosigbus-hammer", "No dummy stays when the backing is back", nosigbus_hammer },
 	{ "move", "Moved buffers keep their contents", move },
 	{ "move-fence", "Data is not seen before it has arrived", move_fence },
 };

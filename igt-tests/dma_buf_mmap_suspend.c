@@ -74,6 +74,8 @@ static void data(const struct source *s)
 		native = source_map_native(&b, PROT_READ | PROT_WRITE);
 	/* one of them has leaves, the others have not */
 	source_check(&b, maps[0], SOURCE_SIZE, 0);
+	/* A suspend resets QEMU's virtio-gpu, which then knows none of the resources. */
+	igt_emit_ignore_dmesg_regex("virtio_gpu_dequeue_ctrl_func.*response 0x1203");
 	suspend();
 	for (int i = n - 1; i >= 0; i--) {
 		source_check(&b, maps[i], SOURCE_SIZE, 0);
@@ -180,11 +182,8 @@ static const struct dbm_test tests[] = {
 
 int igt_main()
 {
-	igt_fixture() {
+	igt_fixture()
 		require_suspend();
-		/* A suspend resets QEMU's device, which then knows none of the resources. */
-		igt_emit_ignore_dmesg_regex("virtio_gpu_dequeue_ctrl_func.*response 0x1203");
-	}
 
 	igt_describe("Every alias of every exporter's buffer has its data");
 	igt_subtest_with_dynamic("data")

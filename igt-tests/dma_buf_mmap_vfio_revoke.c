@@ -28,6 +28,9 @@
  * SUBTEST: decode-twice
  * Description: Switching decode to what it is changes nothing
  *
+ * SUBTEST: decode-again
+ * Description: To turn on what is on takes no leaf away
+ *
  * SUBTEST: reset
  * Description: Accesses go on across VFIO_DEVICE_RESET and see nothing wrong
  *
@@ -189,6 +192,28 @@ static void decode_twice(void)
 		vfio_set_decode(&dev, true);
 	}
 	check_aliases(&a);
+	unmap_aliases(&a);
+}
+
+static void assert_on_changes_nothing(const volatile void *p)
+{
+	struct ptdump before = ptdump(p, LENGTH), after;
+
+	igt_assert(before.pte + before.pmd > 0);
+	vfio_set_decode(&dev, true);
+	after = ptdump(p, LENGTH);
+	igt_assert_eq_u64(after.pte, before.pte);
+	igt_assert_eq_u64(after.pmd, before.pmd);
+}
+
+/* As a guest does for each interrupt that it masks in the command register */
+static void decode_again(void)
+{
+	struct aliases a = map_aliases();
+
+	check_aliases(&a);
+	assert_on_changes_nothing(a.whole);
+	assert_on_changes_nothing(a.bar);
 	unmap_aliases(&a);
 }
 
@@ -507,6 +532,7 @@ static const struct dbm_test tests[] = {
 	{ "decode", "One switch reaches every alias in every process", decode },
 	{ "decode-mmap", "Only touching needs the device", decode_mmap },
 	{ "decode-twice", "Decode is a state, not a toggle", decode_twice },
+	{ "decode-again", "What is not revoked stays mapped", decode_again },
 	{ "reset", "A reset is a pause to those who use the BAR", reset_ioctl },
 	{ "reset-sysfs", "The administrator's reset is a pause as well", reset_sysfs },
 	{ "reset-sysfs-bar", "What nobody exported comes back too", reset_sysfs_bar },

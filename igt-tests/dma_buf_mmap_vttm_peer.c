@@ -147,7 +147,7 @@ static void scanout(void)
 	drm_buffer_destroy(dev.fd, &b);
 }
 
-#define VIEWS 3
+enum { VIEW_VFIO, VIEW_DMABUF, VIEW_DRM, VIEWS };
 
 /* A VFIO BAR in three views: the device's, the dma-buf's and the TTM device's that imports it */
 struct bar {
@@ -159,9 +159,9 @@ struct bar {
 
 static void bar_map(struct bar *bar)
 {
-	bar->views[0] = dbm_mmap(bar->vfio.fd, SIZE, RW, bar->vfio.bar);
-	bar->views[1] = dbm_mmap(bar->fd, SIZE, RW, 0);
-	bar->views[2] = drm_mmap(dev.fd, bar->handle, SIZE, RW);
+	bar->views[VIEW_VFIO] = dbm_mmap(bar->vfio.fd, SIZE, RW, bar->vfio.bar);
+	bar->views[VIEW_DMABUF] = dbm_mmap(bar->fd, SIZE, RW, 0);
+	bar->views[VIEW_DRM] = drm_mmap(dev.fd, bar->handle, SIZE, RW);
 }
 
 static void bar_unmap(struct bar *bar)
@@ -172,10 +172,13 @@ static void bar_unmap(struct bar *bar)
 
 static void bar_assert_dead(const struct bar *bar, int first)
 {
-	for (int i = first; i < VIEWS; i++) {
+	ptdump_assert_none(bar->views[VIEW_DRM], SIZE);
+	for (int i = first; i < VIEW_DRM; i++) {
 		ptdump_assert_none(bar->views[i], SIZE);
 		dbm_assert_signal(bar->views[i], 16 * SZ_4K, SIGBUS);
 	}
+	/* Through a DRM fd accesses complete. */
+	dbm_assert_dummy(bar->views[VIEW_DRM], 16 * SZ_4K, UINT64_MAX);
 }
 
 /* What the other process does with mappings of its own, on one command after the other */
@@ -209,7 +212,7 @@ static void bar_other_process(struct bar bar, struct drm_buffer b, struct bar_sy
 			for (size_t o = 8; o < SIZE; o += SZ_2M)
 				dbm_assert_read(bar.views[i] + o, s->value);
 		if (command == BAR_DEAD || command == BAR_DEAD_FOR_GOOD)
-			bar_assert_dead(&bar, command == BAR_DEAD_FOR_GOOD);
+			bar_assert_dead(&bar, command == BAR_DEAD ? VIEW_VFIO : VIEW_DMABUF);
 		hammer_assert_progress(h, 20000);
 		s->done++;
 	} while (command != BAR_END);
@@ -235,7 +238,7 @@ static void bar(void)
 	bar.fd = vfio_export(&bar.vfio);
 	igt_assert_eq(drm_import(dev.fd, bar.fd, &bar.handle), 0);
 	bar_map(&bar);
-	dbm_fill(bar.views[2], SIZE, 0);
+	dbm_fill(bar.views[VIEW_DRM], SIZE, 0);
 
 	b = vttm_create(&dev, SIZE, DRM_VTTM_DOMAIN_VRAM);
 	dbm_fill(b.shared, SIZE, 0);
@@ -259,7 +262,7 @@ static void bar(void)
 		vttm_place(&dev, &b, domains[!(round % 2)]);
 
 		vfio_set_decode(&bar.vfio, false);
-		bar_assert_dead(&bar, 0);
+		bar_assert_dead(&bar, VIEW_VFIO);
 		bar_tell(s, BAR_DEAD, 0);
 		igt_assert_eq(__vttm_copy(dev.fd, bar.handle, target, SIZE), ENODEV);
 		vfio_set_decode(&bar.vfio, true);
@@ -269,20 +272,20 @@ static void bar(void)
 		/* By the importer's engine, too */
 		dbm_assert_write(copy + 8, round + 100);
 		igt_assert_eq(__vttm_copy(dev.fd, target, bar.handle, SIZE), 0);
-		dbm_assert_read(bar.views[0] + 8, round + 100);
+		dbm_assert_read(bar.views[VIEW_VFIO] + 8, round + 100);
 		hammer_assert_progress(h, 20000);
 	}
 
 	/* The dma-buf is gone for good, the device still there. */
 	igt_assert_eq(__vfio_revoke(&bar.vfio, bar.fd), 0);
-	bar_assert_dead(&bar, 1);
+	bar_assert_dead(&bar, VIEW_DMABUF);
 	bar_tell(s, BAR_DEAD_FOR_GOOD, 0);
 	igt_assert_eq(__vttm_copy(dev.fd, bar.handle, target, SIZE), ENODEV);
 	vfio_set_decode(&bar.vfio, false);
 	vfio_set_decode(&bar.vfio, true);
-	bar_assert_dead(&bar, 1);
+	bar_assert_dead(&bar, VIEW_DMABUF);
 	bar_tell(s, BAR_DEAD_FOR_GOOD, 0);
-	dbm_check(bar.views[0], SIZE, 0);
+	dbm_check(bar.views[VIEW_VFIO], SIZE, 0);
 
 	bar_tell(s, BAR_END, 0);
 	igt_waitchildren_timeout(20, "the other process does not end");

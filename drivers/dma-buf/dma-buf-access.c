@@ -91,6 +91,8 @@ static int dma_buf_mmap_copy_locked(struct dma_buf_mmap *m, pgoff_t pgoff,
 		return err;
 
 	err = dma_buf_mmap_get_range(m, pgoff, true, &range);
+	if (err == -ENODEV && m->flags & DMA_BUF_MMAP_NOSIGBUS)
+		err = dma_buf_mmap_get_dummy(m, pgoff, &range);
 	if (err)
 		return err;
 	if (write && m->ops->mkwrite)

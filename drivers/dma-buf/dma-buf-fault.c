@@ -162,6 +162,29 @@ static vm_fault_t dma_buf_fault_lock(struct vm_fault *vmf,
 	return dma_buf_fault_retry(vmf, m, dma_buf_mmap_wait_fences);
 }
 
+/*
+ * Whether a dummy page stands for memory of which the exporter said @err: it is away, and
+ * he tells when it is back.  What fails for once is not mapped.
+ */
+static bool dma_buf_fault_completes(const struct vm_fault *vmf,
+				    const struct dma_buf_mmap *m, int err)
+{
+	if (err == -ENODEV && m->flags & DMA_BUF_MMAP_NOSIGBUS)
+		return true;
+	return vmf->vma->vm_flags & VM_NOSIGBUS && (err == -ENODEV || err == -EIO) &&
+	       (m->ops->wait || m->ops->may_map);
+}
+
+static int dma_buf_fault_get_range(struct vm_fault *vmf, struct dma_buf_mmap *m,
+				   pgoff_t pgoff, struct dma_buf_range *range)
+{
+	int err = dma_buf_mmap_get_range(m, pgoff, true, range);
+
+	if (err && dma_buf_fault_completes(vmf, m, err))
+		err = dma_buf_mmap_get_dummy(m, pgoff, range);
+	return err;
+}
+
 /* As dma_buf_fault_range(), for a fault that is not tried again. */
 static vm_fault_t dma_buf_fault_range_now(struct vm_fault *vmf, struct dma_buf_mmap *m,
 					  pgoff_t pgoff, struct dma_buf_range *range)
@@ -173,7 +196,7 @@ static vm_fault_t dma_buf_fault_range_now(struct vm_fault *vmf, struct dma_buf_m
 		err = dma_buf_mmap_lock_idle(m, intr);
 		if (err)
 			break;
-		err = dma_buf_mmap_get_range(m, pgoff, true, range);
+		err = dma_buf_fault_get_range(vmf, m, pgoff, range);
 		if (!err)
 			return 0;
 		dma_resv_unlock(m->resv);
@@ -195,7 +218,7 @@ static vm_fault_t dma_buf_fault_range(struct vm_fault *vmf, struct dma_buf_mmap 
 	ret = dma_buf_fault_lock(vmf, m);
 	if (ret)
 		return ret;
-	err = dma_buf_mmap_get_range(m, pgoff, true, range);
+	err = dma_buf_fault_get_range(vmf, m, pgoff, range);
 	if (!err)
 		return 0;
 	dma_resv_unlock(m->resv);

@@ -7,6 +7,7 @@
 #include <linux/dma-buf-mmap.h>
 #include <linux/dma-resv.h>
 #include <linux/export.h>
+#include <linux/highmem.h>
 #include <linux/mm.h>
 #include <linux/pagemap.h>
 
@@ -183,6 +184,39 @@ static vm_fault_t dma_buf_insert_page(struct vm_fault *vmf, pgoff_t pgoff,
 	return err && err != -EBUSY ? vmf_error(err) : VM_FAULT_NOPAGE;
 }
 
+/* A page in place of that at @pgoff, which is away; %0 or %-ENOMEM. */
+int dma_buf_mmap_get_dummy(struct dma_buf_mmap *m, pgoff_t pgoff,
+			   struct dma_buf_range *range)
+{
+	dma_resv_assert_held(m->resv);
+
+	if (!m->dummy) {
+		m->dummy = alloc_page(GFP_KERNEL_ACCOUNT);
+		if (!m->dummy)
+			return -ENOMEM;
+		memset(page_address(m->dummy), m->dummy_fill, PAGE_SIZE);
+		flush_dcache_page(m->dummy);
+		__folio_set_dummy(page_folio(m->dummy));
+	}
+	*range = (struct dma_buf_range) {
+		.start = pgoff,
+		.nr_pages = 1,
+		.pfn = page_to_pfn(m->dummy),
+		.caching_hint = true,
+		.dummy = true,
+	};
+	return 0;
+}
+
+/* For dma_buf_mmap_fini(): there is one, and no leaf is left of it. */
+void dma_buf_mmap_put_dummy(struct dma_buf_mmap *m)
+{
+	__folio_clear_dummy(page_folio(m->dummy));
+	__free_page(m->dummy);
+	m->dummy = NULL;
+}
+EXPORT_SYMBOL_NS_GPL(dma_buf_mmap_put_dummy, "DMA_BUF");
+
 /**
  * dma_buf_mmap_get_range - ask an exporter for a range
  * @m: the buffer
@@ -233,7 +267,7 @@ EXPORT_SYMBOL_NS_GPL(dma_buf_mmap_get_range, "DMA_BUF");
  */
 void dma_buf_mmap_put_range(struct dma_buf_mmap *m, struct dma_buf_range *range)
 {
-	if (m->ops->put_range)
+	if (m->ops->put_range && !range->dummy)
 		m->ops->put_range(m->priv, range);
 }
 EXPORT_SYMBOL_NS_GPL(dma_buf_mmap_put_range, "DMA_BUF");

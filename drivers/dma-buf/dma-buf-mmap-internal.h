@@ -31,6 +31,8 @@ static inline bool dma_buf_leaf_fits(const struct vm_area_struct *vma,
 vm_fault_t dma_buf_mmap_insert(struct vm_fault *vmf, unsigned int order,
 			       struct dma_buf_mmap *m,
 			       struct dma_buf_range *range);
+int dma_buf_mmap_get_dummy(struct dma_buf_mmap *m, pgoff_t pgoff,
+			   struct dma_buf_range *range);
 unsigned long dma_buf_range_run(const struct dma_buf_range *range,
 				pgoff_t pgoff, unsigned long max);
 int dma_buf_leaf_prot(const struct dma_buf_range *range, pgoff_t first,

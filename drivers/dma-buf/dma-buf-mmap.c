@@ -38,7 +38,9 @@
  *	zap		leaves go away; the next touch faults and comes back
  *	move		the backing changes place: zap, then faults find the new one
  *	revoke		the backing is unusable for a while or for good: zap, then
- *			faults wait or end in SIGBUS
+ *			faults wait, or end in SIGBUS or at a dummy page
+ *	dummy page	shown in place of what is away, where VM_NOSIGBUS says so: a
+ *			buffer has one at most, which goes with the next zap
  *
  * "last" is inclusive, "end" is exclusive.
  */
@@ -82,7 +84,8 @@ void dma_buf_mmap_init(struct dma_buf *dmabuf,
  *
  * TLBs included; the next touch asks the exporter again.  Costs nothing if there are
  * none.  Exporters of dma-bufs call dma_buf_invalidate_mappings(), which does this
- * and tells the importers.
+ * and tells the importers.  Likewise one whose buffer is back, so that dummy pages go,
+ * and dma_buf_restore_mappings().
  *
  * Context: Process context, reservation lock held since the state that
  * &dma_buf_mmap_ops.get_range answers from was changed.
@@ -97,6 +100,8 @@ void dma_buf_mmap_zap(struct dma_buf_mmap *m)
 	trace_dma_buf_mmap_zap(m);
 	m->mapped = false;
 	unmap_mapping_pages(m->mapping, m->offset, m->nr_pages, true);
+	/* What was written to it is nobody's. */
+	dma_buf_mmap_fini(m);
 }
 EXPORT_SYMBOL_NS_GPL(dma_buf_mmap_zap, "DMA_BUF");
 

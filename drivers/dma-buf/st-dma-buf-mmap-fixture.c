@@ -120,6 +120,7 @@ void dma_buf_st_export(struct kunit *test, size_t size, int flags)
 	exp_info.ops = &st_dmabuf_ops;
 	exp_info.mmap.ops = &st_mmap_ops;
 	exp_info.mmap.flags = t->exp->flags;
+	exp_info.mmap.dummy_fill = t->exp->dummy_fill;
 	exp_info.size = size;
 	exp_info.flags = flags;
 	exp_info.priv = t->exp;

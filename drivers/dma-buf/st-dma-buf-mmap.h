@@ -24,6 +24,7 @@ struct st_exporter {
 	unsigned int flags;	/* DMA_BUF_MMAP_* */
 	const struct dma_buf_range *lie;	/* what get_range answers */
 	enum dma_buf_caching caching;
+	u8 dummy_fill;
 	int err;		/* what get_range returns */
 	int err_after;		/* what it returns after so many waits */
 	unsigned int nr_waits;

@@ -54,6 +54,22 @@ void dbm_assert_signal(volatile void *addr, size_t length, int signal)
 	}
 }
 
+void dbm_assert_dummy(volatile void *addr, size_t length, uint64_t fill)
+{
+	volatile char *p = addr;
+
+	for (size_t o = 0; o < length; o += SZ_4K) {
+		dbm_assert_read(p + o, fill);
+		dbm_assert_read(p + o + SZ_4K - 8, fill);
+	}
+	for (size_t o = 0; o < length; o += length > SZ_4K ? length - SZ_4K : SZ_4K) {
+		dbm_assert_write(p + o + 24, ~fill ^ o);
+		dbm_assert_read(p + length - SZ_4K + 24, ~fill ^ o);
+		dbm_assert_read(p + 24, ~fill ^ o);
+	}
+	dbm_assert_write(p + 24, fill);
+}
+
 uint64_t dbm_pattern(uint64_t offset)
 {
 	return offset ^ 0x5a5a5a5a5a5a5a5aull;
@@ -105,6 +121,14 @@ void *dbm_mmap(int fd, size_t length, int prot, off_t offset)
 
 	igt_assert_f(p != MAP_FAILED, "mmap of %#zx bytes at %#llx: %s\n", length,
 		     (unsigned long long)offset, strerror(errno));
+	return p;
+}
+
+void *dbm_mmap_nosigbus(int fd, size_t length, int prot, off_t offset)
+{
+	void *p = mmap(NULL, length, prot, MAP_SHARED_VALIDATE | MAP_NOSIGBUS, fd, offset);
+
+	igt_assert_f(p != MAP_FAILED, "mmap with MAP_NOSIGBUS: %s\n", strerror(errno));
 	return p;
 }
 

@@ -35,6 +35,11 @@ void dbm_assert_read(const volatile void *addr, uint64_t value);
 void dbm_assert_write(volatile void *addr, uint64_t value);
 /* The read and the write of every page in the range must end in @signal. */
 void dbm_assert_signal(volatile void *addr, size_t length, int signal);
+/*
+ * All pages in the range are one dummy page whose words are @fill: what is written shows in
+ * each of them.  It is @fill again afterwards.
+ */
+void dbm_assert_dummy(volatile void *addr, size_t length, uint64_t fill);
 
 /* A value that differs for each page of a buffer; never all ones. */
 uint64_t dbm_pattern(uint64_t offset);
@@ -45,6 +50,11 @@ void dbm_check(const volatile void *addr, size_t length, uint64_t offset);
 void dbm_touch(const volatile void *addr, size_t length);
 
 void *dbm_mmap(int fd, size_t length, int prot, off_t offset);
+/* The same with MAP_NOSIGBUS */
+#ifndef MAP_NOSIGBUS
+#define MAP_NOSIGBUS 0x200000
+#endif
+void *dbm_mmap_nosigbus(int fd, size_t length, int prot, off_t offset);
 void dbm_mmap_err(int fd, size_t length, int prot, int flags, off_t offset, int error);
 void dbm_munmap(void *addr, size_t length);
 

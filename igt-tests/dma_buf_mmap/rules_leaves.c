@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/uio.h>
 
 #include "igt.h"
 #include "dma_buf_mmap/access.h"
@@ -262,6 +263,54 @@ static void away(const struct source *s)
 	source_destroy(&b);
 }
 
+/*
+ * Meanwhile, where it was mapped with MAP_NOSIGBUS, one page of the buffer's own stands for
+ * all of it, whichever file was mapped; nothing of it is left afterwards
+ */
+static void away_nosigbus(const struct source *s)
+{
+	struct source_buffer b = source_create_filled(s), other = source_create(s, O_RDWR);
+	char *p = dbm_mmap_nosigbus(b.fd, SIZE, RW, 0), *q, *plain = dbm_mmap(b.fd, SIZE, RW, 0);
+	uint64_t fill = 0, word;
+
+	q = b.native >= 0 ? mmap(NULL, SIZE, RW, MAP_SHARED_VALIDATE | MAP_NOSIGBUS, b.native,
+				 b.native_offset) :
+	    dbm_mmap_nosigbus(other.fd, SIZE, RW, 0);
+	igt_assert(q != MAP_FAILED);
+	for (int round = 0; round < 3; round++) {
+		source_check(&b, p, SIZE, 0);
+		s->set_away(&b, true);
+		s->set_away(&other, true);
+		igt_assert_eq(dbm_read(p, &fill), 0);
+		igt_assert(fill == 0 || fill == UINT64_MAX);
+		igt_fork(child, 1)
+			dbm_assert_dummy(p, SIZE, fill);
+		igt_waitchildren_timeout(30, "the child does not end");
+		dbm_assert_dummy(p, SIZE, fill);
+		dbm_assert_signal(plain, SIZE, SIGBUS);
+		/* Another one's, and what is written to the one is not seen there */
+		dbm_assert_write(p + SOURCE_WORD, 4711);
+		dbm_assert_read(q + SOURCE_WORD, fill);
+		dbm_assert_dummy(q, SIZE, fill);
+		/* For others it is no memory. */
+		igt_assert_eq(process_vm_readv(getpid(),
+					       &(struct iovec) { &word, sizeof(word) }, 1,
+					       &(struct iovec) { p, sizeof(word) }, 1, 0), -1);
+		s->set_away(&b, false);
+		s->set_away(&other, false);
+		ptdump_assert_none(p, SIZE);
+	}
+	source_check(&b, p, SIZE, 0);
+	source_check(&b, plain, SIZE, 0);
+	if (b.native >= 0)
+		source_check(&b, q, SIZE, 0);
+	dbm_munmap(plain, SIZE);
+	dbm_munmap(q, SIZE);
+	dbm_munmap(p, SIZE);
+	source_destroy(&other);
+	source_destroy(&b);
+}
+
 static const struct rule rules[] = {
 	{ "caching", "PAT, PCD and PWT of each leaf, also after mprotect()", caching, 0 },
 	{ "info", "DMA_BUF_IOCTL_GET_INFO says what the leaves show", info, 0 },
@@ -275,6 +324,8 @@ static const struct rule rules[] = {
 	{ "lifetime-fork", "So does a child's mapping", lifetime_fork, 0 },
 	{ "lifetime-gem", "So does one through the DRM fd", lifetime_gem, SOURCE_GEM },
 	{ "away", "Nobody reaches memory that is away", away, SOURCE_AWAY },
+	{ "away-nosigbus", "A dummy page stands for it where MAP_NOSIGBUS was asked for",
+	  away_nosigbus, SOURCE_AWAY },
 };
 
 const struct rules leaf_rules = { rules, ARRAY_SIZE(rules) };

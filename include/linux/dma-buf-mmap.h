@@ -59,6 +59,7 @@ enum dma_buf_caching {
  * @provider: the device that other devices find the run behind, for device memory; NULL:
  *	none may map it
  * @cookie: for the exporter, between get_range and put_range
+ * @dummy: for the core: the run is a page of the core's
  *
  * Only the dma-buf core and the exporter itself ever see one: a pfn has no
  * lifetime outside the reservation lock.
@@ -78,6 +79,7 @@ struct dma_buf_range {
 	bool write_notify;
 	struct p2pdma_provider *provider;
 	int cookie;
+	bool dummy;
 };
 
 /**
@@ -107,10 +109,16 @@ struct dma_buf_mmap_ops {
 	 * * %-ENODATA - nothing is populated; only without @populate
 	 * * %-EAGAIN - moving or revoked, but not for long: call @wait, ask again
 	 * * %-ENODEV - revoked for good
+	 * * %-EIO - off, until dma_buf_restore_mappings(); of exporters that have
+	 *   @wait or @may_map
 	 * * %-EACCES - no CPU may ever map this buffer, nor may any device
 	 * * %-ENOMEM - out of memory
 	 * * %-EINTR, %-ERESTARTSYS - a fatal signal is pending
 	 * * anything else - SIGBUS for this access, a later one may succeed
+	 *
+	 * Where %MAP_NOSIGBUS was asked for, an access to what is off or revoked
+	 * reaches a dummy page instead, until dma_buf_restore_mappings() or the next
+	 * zap.
 	 *
 	 * An access that will fail fails at once, not after an %-EAGAIN: who
 	 * resolves faults for others, KVM and VFIO, would try it for ever.
@@ -200,6 +208,11 @@ struct dma_buf_mmap_ops {
  * that waits with it.
  */
 #define DMA_BUF_MMAP_BOUNDED	BIT(4)
+/*
+ * Once it is revoked for good all accesses reach a dummy page, whatever mmap() asked for.
+ * For exporters where they always did.
+ */
+#define DMA_BUF_MMAP_NOSIGBUS	BIT(5)
 
 /**
  * struct dma_buf_mmap - the CPU mappings of a buffer
@@ -217,11 +230,14 @@ struct dma_buf_mmap_ops {
  * @decrypted: likewise for memory encryption
  * @hold: takes a reference, or gives it back, for a fault that drops its locks; NULL
  *	where the file of the VMA keeps the buffer
+ * @dummy_fill: what each byte of a dummy page begins as
  * @mapped: there may be leaves; protected by @resv
+ * @dummy: what they show in place of memory that is away; protected by @resv
  *
  * One object, where the buffer lives, for all ways to map it: through the dma-buf,
- * a file of the exporter's, an importer's.  All but @mapped is constant once there
- * is a mapping.
+ * a file of the exporter's, an importer's.  All but @mapped and @dummy is constant
+ * once there is a mapping.  An exporter that has one outside of its dma-bufs calls
+ * dma_buf_mmap_fini() in the end.
  */
 struct dma_buf_mmap {
 	const struct dma_buf_mmap_ops *ops;
@@ -234,7 +250,9 @@ struct dma_buf_mmap {
 	unsigned int flags;
 	enum dma_buf_caching caching;
 	bool decrypted;
+	u8 dummy_fill;
 	bool mapped;
+	struct page *dummy;
 	void (*hold)(struct dma_buf_mmap *m, bool hold);
 };
 
@@ -317,6 +335,20 @@ unsigned long dma_buf_mmap_align_area(struct dma_buf_mmap *m, struct file *file,
 				      unsigned long addr, unsigned long len,
 				      pgoff_t pgoff, unsigned long flags);
 void dma_buf_mmap_zap(struct dma_buf_mmap *m);
+void dma_buf_mmap_put_dummy(struct dma_buf_mmap *m);
+
+/**
+ * dma_buf_mmap_fini - end of the CPU mappings of a buffer
+ * @m: the buffer, which nobody maps any more
+ *
+ * For exporters whose &struct dma_buf_mmap is not in the dma-buf.
+ */
+static inline void dma_buf_mmap_fini(struct dma_buf_mmap *m)
+{
+	if (IS_ENABLED(CONFIG_MMU) && m->dummy)
+		dma_buf_mmap_put_dummy(m);
+}
+
 void dma_buf_refresh_mappings(struct dma_buf *dmabuf);
 bool dma_buf_vm_get_dmabuf(struct vm_area_struct *vma, unsigned long addr,
 			   struct dma_buf_ref *ref);

@@ -211,17 +211,22 @@ void vfio_pci_bars_init(struct vfio_pci_core_device *vdev)
 		.vm_flags = VM_ALLOW_ANY_UNCACHED,
 		.caching = DMA_BUF_UNCACHED,
 		.decrypted = true,
+		/* As what nobody answers for on the bus */
+		.dummy_fill = 0xff,
 	};
 }
 
 /* For vfio_pci_dma_buf_revoke(): the BARs as the device fd shows them. */
 void vfio_pci_bars_revoke(struct vfio_pci_core_device *vdev, bool revoked)
 {
+	const bool was_revoked = vdev->bars_revoked;
+
 	lockdep_assert_held(&vdev->revoke_lock);
 
 	dma_resv_lock(vdev->bars.resv, NULL);
 	vdev->bars_revoked = revoked;
-	if (revoked)
+	/* When they are back, dummy pages go; what never was away stays mapped. */
+	if (revoked || was_revoked)
 		dma_buf_mmap_zap(&vdev->bars);
 	dma_resv_unlock(vdev->bars.resv);
 }

@@ -150,6 +150,7 @@ static int vfio_pci_dma_buf_init_mmap(struct vfio_pci_core_device *vdev,
 	priv->caching = DMA_BUF_UNCACHED;
 	mmap->caching = DMA_BUF_UNCACHED;
 	mmap->decrypted = true;
+	mmap->dummy_fill = 0xff;
 
 	ret = vfio_pci_dma_buf_make_runs(priv);
 	if (ret)

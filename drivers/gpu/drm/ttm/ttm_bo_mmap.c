@@ -19,32 +19,9 @@
 #include "ttm_bo_internal.h"
 #include "ttm_pool_internal.h"
 
-/* &dma_buf_range.cookie where there is no drm_dev_exit() to do */
-#define TTM_RANGE_UNPLUGGED	-1
-
 static struct ttm_buffer_object *ttm_bo_of_gem(struct drm_gem_object *obj)
 {
 	return container_of(obj, struct ttm_buffer_object, base);
-}
-
-/*
- * The page that stands for all of a buffer once its device is gone; one for the
- * life of the buffer, so that it never shows one owner what another wrote.
- */
-static int ttm_bo_dummy_range(struct ttm_buffer_object *bo, pgoff_t pgoff,
-			      struct dma_buf_range *range)
-{
-	if (!bo->dummy_page)
-		bo->dummy_page = alloc_page(GFP_KERNEL | __GFP_ZERO);
-	if (!bo->dummy_page)
-		return -ENOMEM;
-
-	range->caching_hint = true;
-	range->start = pgoff;
-	range->nr_pages = 1;
-	range->pfn = page_to_pfn(bo->dummy_page);
-	range->cookie = TTM_RANGE_UNPLUGGED;
-	return 0;
 }
 
 static enum dma_buf_caching ttm_bo_range_caching(enum ttm_caching caching)
@@ -281,9 +258,8 @@ static int ttm_bo_get_range(void *priv, pgoff_t pgoff, bool populate,
 		if (err)
 			drm_dev_exit(range->cookie);
 	}
-	if (err != -ENODEV)
-		return err;
-	return populate ? ttm_bo_dummy_range(bo, pgoff, range) : -ENODATA;
+	/* Who only looks is not told that it is revoked: accesses complete. */
+	return err == -ENODEV && !populate ? -ENODATA : err;
 }
 
 /*
@@ -292,8 +268,6 @@ static int ttm_bo_get_range(void *priv, pgoff_t pgoff, bool populate,
  */
 static void ttm_bo_put_range(void *priv, struct dma_buf_range *range)
 {
-	if (range->cookie == TTM_RANGE_UNPLUGGED)
-		return;
 	ttm_bo_cpu_finish(ttm_bo_of_gem(priv));
 	drm_dev_exit(range->cookie);
 }
@@ -400,10 +374,10 @@ static const struct dma_buf_mmap_ops ttm_bo_mmap_notify_ops = {
 /* Of a new buffer object; see &drm_gem_object.mmap. */
 void ttm_bo_mmap_init(struct ttm_buffer_object *bo)
 {
-	bo->dummy_page = NULL;
 	bo->cpu_waiter = NULL;
 	bo->base.mmap.ops = &ttm_bo_mmap_ops;
 	if (bo->bdev->funcs->cpu_mkwrite)
 		bo->base.mmap.ops = &ttm_bo_mmap_notify_ops;
-	bo->base.mmap.flags = DMA_BUF_MMAP_MOVES | DMA_BUF_MMAP_BOUNDED;
+	bo->base.mmap.flags = DMA_BUF_MMAP_MOVES | DMA_BUF_MMAP_BOUNDED |
+			      DMA_BUF_MMAP_NOSIGBUS;
 }

@@ -116,7 +116,7 @@ static void ttm_mmap_unplugged(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, ttm_mmap_read(test, t->native), 0);
 	ttm_mmap_write(test, t->native, 22);
 	KUNIT_EXPECT_EQ(test, ttm_mmap_read(test, t->shared + PAGE_SIZE), 22);
-	KUNIT_EXPECT_NOT_NULL(test, t->bo->dummy_page);
+	KUNIT_EXPECT_NOT_NULL(test, t->bo->base.mmap.dummy);
 	ttm_mmap_unmap(t);
 	t->devs->drm->unplugged = false;
 }

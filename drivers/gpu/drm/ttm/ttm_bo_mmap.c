@@ -259,7 +259,10 @@ static int ttm_bo_get_range(void *priv, pgoff_t pgoff, bool populate,
 			drm_dev_exit(range->cookie);
 	}
 	/* Who only looks is not told that it is revoked: accesses complete. */
-	return err == -ENODEV && !populate ? -ENODATA : err;
+	if (err == -ENODEV && !populate)
+		return -ENODATA;
+	/* -EIO would promise that somebody tells when it is over. */
+	return err == -EIO ? -EFAULT : err;
 }
 
 /*

@@ -231,25 +231,38 @@ static void ttm_cpu_prepare_case(struct kunit *test, unsigned long base)
 	ttm_cpu_end(test);
 }
 
-static void ttm_cpu_native(struct kunit *test)
+static struct ttm_mmap_test *ttm_cpu_make_case(struct kunit *test)
 {
 	const struct ttm_cpu_case *c = test->param_value;
-	struct ttm_mmap_test *t = test->priv;
 	struct ttm_device_funcs *funcs = ttm_cpu_make(test, c->driver);
 
 	if (c->own_wait)
 		funcs->cpu_wait = ttm_cpu_own_wait;
+	return test->priv;
+}
+
+static void ttm_cpu_native(struct kunit *test)
+{
+	struct ttm_mmap_test *t = ttm_cpu_make_case(test);
+
 	ttm_cpu_prepare_case(test, t->native);
 }
 
 static void ttm_cpu_shared(struct kunit *test)
 {
-	const struct ttm_cpu_case *c = test->param_value;
-	struct ttm_mmap_test *t = test->priv;
-	struct ttm_device_funcs *funcs = ttm_cpu_make(test, c->driver);
+	struct ttm_mmap_test *t = ttm_cpu_make_case(test);
 
-	if (c->own_wait)
-		funcs->cpu_wait = ttm_cpu_own_wait;
+	ttm_cpu_prepare_case(test, t->shared);
+}
+
+/* As with MAP_NOSIGBUS: what fails for once shows no dummy page. */
+static void ttm_cpu_nosigbus(struct kunit *test)
+{
+	struct ttm_mmap_test *t = ttm_cpu_make_case(test);
+
+	mmap_write_lock(current->mm);
+	vm_flags_set(vma_lookup(current->mm, t->shared), VM_NOSIGBUS);
+	mmap_write_unlock(current->mm);
 	ttm_cpu_prepare_case(test, t->shared);
 }
 
@@ -257,12 +270,9 @@ static void ttm_cpu_shared(struct kunit *test)
 static void ttm_cpu_in_place(struct kunit *test)
 {
 	const struct ttm_cpu_case *c = test->param_value;
-	struct ttm_mmap_test *t = test->priv;
-	struct ttm_device_funcs *funcs = ttm_cpu_make(test, c->driver);
+	struct ttm_mmap_test *t = ttm_cpu_make_case(test);
 	int err;
 
-	if (c->own_wait)
-		funcs->cpu_wait = ttm_cpu_own_wait;
 	mmap_read_lock(current->mm);
 	err = fixup_user_fault(current->mm, t->native + 3 * PAGE_SIZE, 0, NULL);
 	mmap_read_unlock(current->mm);
@@ -376,6 +386,7 @@ static void ttm_cpu_access(struct kunit *test)
 static struct kunit_case ttm_cpu_kunit_cases[] = {
 	KUNIT_CASE_PARAM(ttm_cpu_native, ttm_cpu_gen_params),
 	KUNIT_CASE_PARAM(ttm_cpu_shared, ttm_cpu_gen_params),
+	KUNIT_CASE_PARAM(ttm_cpu_nosigbus, ttm_cpu_gen_params),
 	KUNIT_CASE_PARAM(ttm_cpu_in_place, ttm_cpu_gen_params),
 	KUNIT_CASE(ttm_cpu_again),
 	KUNIT_CASE(ttm_cpu_around),

@@ -5,6 +5,7 @@
 #include <kunit/test.h>
 #include <linux/dma-buf.h>
 #include <linux/dma-buf-mmap.h>
+#include <linux/dma-resv.h>
 #include <linux/mm.h>
 #include <linux/mman.h>
 #include <linux/slab.h>
@@ -110,6 +111,24 @@ static const struct dma_buf_ops st_dmabuf_ops = {
 	.release = st_release,
 };
 
+static int st_own_mmap(struct dma_buf *dmabuf, struct vm_area_struct *vma)
+{
+	return -ENXIO;
+}
+
+static int st_begin_cpu_access(struct dma_buf *dmabuf, enum dma_data_direction dir)
+{
+	return 0;
+}
+
+static const struct dma_buf_ops st_own_mmap_ops = {
+	.map_dma_buf = st_map,
+	.unmap_dma_buf = st_unmap,
+	.release = st_release,
+	.begin_cpu_access = st_begin_cpu_access,
+	.mmap = st_own_mmap,
+};
+
 /* The dma-buf owns the exporter from here on. */
 void dma_buf_st_export(struct kunit *test, size_t size, int flags)
 {
@@ -117,8 +136,8 @@ void dma_buf_st_export(struct kunit *test, size_t size, int flags)
 	struct st_test *t = test->priv;
 	struct dma_buf *dmabuf;
 
-	exp_info.ops = &st_dmabuf_ops;
-	exp_info.mmap.ops = &st_mmap_ops;
+	exp_info.ops = t->exp->own_mmap ? &st_own_mmap_ops : &st_dmabuf_ops;
+	exp_info.mmap.ops = t->exp->own_mmap ? NULL : &st_mmap_ops;
 	exp_info.mmap.flags = t->exp->flags;
 	exp_info.mmap.dummy_fill = t->exp->dummy_fill;
 	exp_info.size = size;
@@ -172,4 +191,16 @@ void dma_buf_st_map_all(struct kunit *test)
 	t->addr = st_mmap(t, 0, NR_PAGES, PROT_READ | PROT_WRITE, MAP_SHARED);
 	KUNIT_ASSERT_FALSE(test, IS_ERR_VALUE(t->addr));
 	t->len = NR_PAGES * PAGE_SIZE;
+}
+
+/* As an exporter revokes, or, with @err 0, ends it. */
+void dma_buf_st_set_err(struct st_test *t, int err)
+{
+	dma_resv_lock(t->dmabuf->resv, NULL);
+	t->exp->err = err;
+	if (err)
+		dma_buf_invalidate_mappings(t->dmabuf);
+	else
+		dma_buf_restore_mappings(t->dmabuf);
+	dma_resv_unlock(t->dmabuf->resv);
 }

@@ -87,43 +87,15 @@ static void st_info(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, t->exp->gets, t->exp->puts);
 }
 
-static int st_info_mmap(struct dma_buf *dmabuf, struct vm_area_struct *vma)
-{
-	return -EINVAL;
-}
-
-static int st_info_begin_cpu_access(struct dma_buf *dmabuf,
-				    enum dma_data_direction dir)
-{
-	return 0;
-}
-
-static void st_info_release(struct dma_buf *dmabuf)
-{
-}
-
 /* An exporter with an mmap op of its own names nothing. */
 static void st_info_own_mmap(struct kunit *test)
 {
-	static struct dma_buf_ops ops;
-	DEFINE_DMA_BUF_EXPORT_INFO(exp_info);
 	struct st_test *t = test->priv;
 	struct dma_buf_info info;
-	struct dma_buf *dmabuf;
 
+	t->exp->own_mmap = true;
 	dma_buf_st_export(test, PAGE_SIZE, O_RDWR);
-	ops = *t->dmabuf->ops;
-	ops.mmap = st_info_mmap;
-	ops.begin_cpu_access = st_info_begin_cpu_access;
-	ops.release = st_info_release;
-	exp_info.ops = &ops;
-	exp_info.size = PAGE_SIZE;
-	exp_info.flags = O_RDWR;
-	exp_info.priv = t;
-	dmabuf = dma_buf_export(&exp_info);
-	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, dmabuf);
-	info = st_get_info(test, dmabuf);
-	dma_buf_put(dmabuf);
+	info = st_get_info(test, t->dmabuf);
 	KUNIT_EXPECT_EQ(test, DMA_BUF_INFO_SYNC_NOOP, info.known);
 	KUNIT_EXPECT_EQ(test, 0, info.props);
 }

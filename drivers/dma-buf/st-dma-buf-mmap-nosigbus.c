@@ -5,7 +5,6 @@
 #include <kunit/test.h>
 #include <linux/dma-buf.h>
 #include <linux/dma-buf-mmap.h>
-#include <linux/dma-resv.h>
 #include <linux/mm.h>
 #include <linux/mman.h>
 
@@ -41,18 +40,6 @@ static void st_map_nosigbus(struct kunit *test)
 	dma_buf_st_export(test, NR_PAGES * PAGE_SIZE, O_RDWR);
 	t->addr = st_mmap_nosigbus(t);
 	KUNIT_ASSERT_FALSE(test, IS_ERR_VALUE(t->addr));
-}
-
-/* As an exporter revokes, and ends it. */
-static void st_set_err(struct st_test *t, int err)
-{
-	dma_resv_lock(t->dmabuf->resv, NULL);
-	t->exp->err = err;
-	if (err)
-		dma_buf_invalidate_mappings(t->dmabuf);
-	else
-		dma_buf_restore_mappings(t->dmabuf);
-	dma_resv_unlock(t->dmabuf->resv);
 }
 
 static int st_write(unsigned long addr, u64 val)
@@ -104,14 +91,14 @@ static void st_away(struct kunit *test)
 		t->exp->waits = 0;
 		t->exp->nr_waits = away->waits;
 		t->exp->err_after = away->err_after;
-		st_set_err(t, away->err);
+		dma_buf_st_set_err(t, away->err);
 		KUNIT_EXPECT_EQ(test, FILLED, st_read(t->addr));
 		KUNIT_EXPECT_EQ(test, away->waits, t->exp->waits);
 		KUNIT_EXPECT_EQ(test, 0, st_write(t->addr, MARK(77)));
 		KUNIT_EXPECT_EQ(test, MARK(77), st_read(t->addr + last));
 		KUNIT_EXPECT_TRUE(test, t->dmabuf->mmap->mapped);
 
-		st_set_err(t, 0);
+		dma_buf_st_set_err(t, 0);
 		KUNIT_EXPECT_PTR_EQ(test, t->dmabuf->mmap->dummy, NULL);
 		KUNIT_EXPECT_EQ(test, MARK(0), st_read(t->addr));
 		KUNIT_EXPECT_EQ(test, MARK(NR_PAGES - 1), st_read(t->addr + last));
@@ -128,11 +115,11 @@ static void st_followed(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, -EINVAL, st_follow(t->addr));
 	KUNIT_EXPECT_EQ(test, MARK(0), st_read(t->addr));
 	KUNIT_EXPECT_EQ(test, 0, st_follow(t->addr));
-	st_set_err(t, -EIO);
+	dma_buf_st_set_err(t, -EIO);
 	KUNIT_EXPECT_EQ(test, -EINVAL, st_follow(t->addr));
 	KUNIT_EXPECT_EQ(test, FILLED, st_read(t->addr));
 	KUNIT_EXPECT_EQ(test, -EFAULT, st_follow(t->addr));
-	st_set_err(t, 0);
+	dma_buf_st_set_err(t, 0);
 	KUNIT_EXPECT_EQ(test, MARK(0), st_read(t->addr));
 	KUNIT_EXPECT_EQ(test, 0, st_follow(t->addr));
 }
@@ -161,59 +148,24 @@ static void st_beside(struct kunit *test)
 	plain = st_mmap(t, 0, NR_PAGES, PROT_READ | PROT_WRITE,
 			MAP_SHARED | MAP_NOSIGBUS);
 	KUNIT_ASSERT_FALSE(test, IS_ERR_VALUE(plain));
-	st_set_err(t, -EIO);
+	dma_buf_st_set_err(t, -EIO);
 	KUNIT_EXPECT_EQ(test, FILLED, st_read(t->addr));
 	KUNIT_EXPECT_EQ(test, 0, st_read(plain));
-	st_set_err(t, 0);
+	dma_buf_st_set_err(t, 0);
 	KUNIT_EXPECT_EQ(test, MARK(0), st_read(plain));
 	KUNIT_EXPECT_EQ(test, MARK(0), st_read(t->addr));
 }
 
-static int st_own_mmap(struct dma_buf *dmabuf, struct vm_area_struct *vma)
-{
-	return -ENXIO;
-}
-
-static struct sg_table *st_own_map(struct dma_buf_attachment *attach,
-				   enum dma_data_direction dir)
-{
-	return ERR_PTR(-EOPNOTSUPP);
-}
-
-static void st_own_unmap(struct dma_buf_attachment *attach, struct sg_table *sgt,
-			 enum dma_data_direction dir)
-{
-}
-
-static void st_own_release(struct dma_buf *dmabuf)
-{
-}
-
-static const struct dma_buf_ops st_own_ops = {
-	.map_dma_buf = st_own_map,
-	.unmap_dma_buf = st_own_unmap,
-	.release = st_own_release,
-	.mmap = st_own_mmap,
-};
-
 /* The core cannot promise it for what an exporter maps by itself. */
 static void st_refused(struct kunit *test)
 {
-	DEFINE_DMA_BUF_EXPORT_INFO(exp_info);
-	struct dma_buf *dmabuf;
+	struct st_test *t = test->priv;
 
-	exp_info.ops = &st_own_ops;
-	exp_info.size = NR_PAGES * PAGE_SIZE;
-	exp_info.flags = O_RDWR;
-	exp_info.priv = test;
-	dmabuf = dma_buf_export(&exp_info);
-	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, dmabuf);
-	KUNIT_EXPECT_EQ(test, (long)-EOPNOTSUPP,
-			(long)vm_mmap(dmabuf->file, 0, PAGE_SIZE, PROT_READ,
-				      MAP_SHARED_VALIDATE | MAP_NOSIGBUS, 0));
+	t->exp->own_mmap = true;
+	dma_buf_st_export(test, NR_PAGES * PAGE_SIZE, O_RDWR);
+	KUNIT_EXPECT_EQ(test, (long)-EOPNOTSUPP, (long)st_mmap_nosigbus(t));
 	KUNIT_EXPECT_EQ(test, (long)-ENXIO,
-			(long)vm_mmap(dmabuf->file, 0, PAGE_SIZE, PROT_READ, MAP_SHARED, 0));
-	dma_buf_put(dmabuf);
+			(long)st_mmap(t, 0, NR_PAGES, PROT_READ, MAP_SHARED));
 }
 
 static struct kunit_case st_nosigbus_cases[] = {

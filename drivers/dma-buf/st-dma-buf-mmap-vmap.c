@@ -25,17 +25,6 @@ static void st_expect_vmap(struct kunit *test, const struct iosys_map *map)
 		KUNIT_EXPECT_EQ(test, MARK(i), st_vread(map, i));
 }
 
-/* What revokes and what ends a revoke, as an exporter does it. */
-static void st_set_err(struct st_test *t, int err)
-{
-	dma_resv_lock(t->dmabuf->resv, NULL);
-	t->exp->err = err;
-	dma_buf_invalidate_mappings(t->dmabuf);
-	if (!err)
-		dma_buf_restore_mappings(t->dmabuf);
-	dma_resv_unlock(t->dmabuf->resv);
-}
-
 /* The kernel's own mapping goes nowhere while the buffer is revoked. */
 static void st_vmap(struct kunit *test)
 {
@@ -58,18 +47,18 @@ static void st_vmap(struct kunit *test)
 
 	/* Nothing of the buffer is seen or changed, by whoever has the map. */
 	KUNIT_EXPECT_EQ(test, 0, dma_buf_vmap_unlocked(t->dmabuf, &again));
-	st_set_err(t, -EIO);
+	dma_buf_st_set_err(t, -EIO);
 	for (i = 0; i < NR_PAGES; i++)
 		KUNIT_EXPECT_EQ(test, 0, st_vread(&again, i));
 	iosys_map_wr(&map, 3 * PAGE_SIZE, u64, 33);
 	KUNIT_EXPECT_EQ(test, 33, st_vread(&map, 7));
-	st_set_err(t, -EAGAIN);
+	dma_buf_st_set_err(t, -EAGAIN);
 	dma_buf_vunmap_unlocked(t->dmabuf, &again);
 
 	/* It comes back with what was there, in place of what was written. */
-	st_set_err(t, 0);
+	dma_buf_st_set_err(t, 0);
 	st_expect_vmap(test, &map);
-	st_set_err(t, -ENODEV);
+	dma_buf_st_set_err(t, -ENODEV);
 	KUNIT_EXPECT_EQ(test, 33, st_vread(&map, 7));
 	dma_buf_vunmap_unlocked(t->dmabuf, &map);
 	KUNIT_EXPECT_EQ(test, t->exp->gets, t->exp->puts);
@@ -85,15 +74,15 @@ static void st_vmap_revoked(struct kunit *test)
 		kunit_skip(test, "no vmap in this configuration");
 
 	dma_buf_st_export(test, NR_PAGES * PAGE_SIZE, O_RDWR);
-	st_set_err(t, -ENODEV);
+	dma_buf_st_set_err(t, -ENODEV);
 	KUNIT_EXPECT_EQ(test, -ENODEV, dma_buf_vmap_unlocked(t->dmabuf, &map));
-	st_set_err(t, -EACCES);
+	dma_buf_st_set_err(t, -EACCES);
 	KUNIT_EXPECT_EQ(test, -EACCES, dma_buf_vmap_unlocked(t->dmabuf, &map));
-	st_set_err(t, -EAGAIN);
+	dma_buf_st_set_err(t, -EAGAIN);
 	KUNIT_ASSERT_EQ(test, 0, dma_buf_vmap_unlocked(t->dmabuf, &map));
 	KUNIT_EXPECT_TRUE(test, map.is_iomem);
 	KUNIT_EXPECT_EQ(test, 0, st_vread(&map, 0));
-	st_set_err(t, 0);
+	dma_buf_st_set_err(t, 0);
 	st_expect_vmap(test, &map);
 	dma_buf_vunmap_unlocked(t->dmabuf, &map);
 	KUNIT_EXPECT_EQ(test, t->exp->gets, t->exp->puts);

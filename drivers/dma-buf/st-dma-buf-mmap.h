@@ -25,6 +25,7 @@ struct st_exporter {
 	const struct dma_buf_range *lie;	/* what get_range answers */
 	enum dma_buf_caching caching;
 	u8 dummy_fill;
+	bool own_mmap;		/* has an mmap op, which fails, and no ranges */
 	int err;		/* what get_range returns */
 	int err_after;		/* what it returns after so many waits */
 	unsigned int nr_waits;
@@ -47,6 +48,7 @@ int dma_buf_st_init(struct kunit *test);
 void dma_buf_st_exit(struct kunit *test);
 void dma_buf_st_export(struct kunit *test, size_t size, int flags);
 void dma_buf_st_map_all(struct kunit *test);
+void dma_buf_st_set_err(struct st_test *t, int err);
 
 static inline unsigned long st_mmap(struct st_test *t, pgoff_t pgoff,
 				    unsigned int nr, unsigned long prot,

@@ -73,8 +73,7 @@ static void evict_hammer(void)
 
 	dbm_fill(b.shared, SIZE, 0);
 	igt_assert(!in_system_memory(&b));
-	h[0] = hammer_start(b.shared, SIZE / 2);
-	h[1] = hammer_start(b.native + SIZE / 2, SIZE / 2);
+	drm_buffer_hammer(&b, h);
 	n = push_out(others, &b);
 	for (int i = 0; i < 2; i++) {
 		hammer_assert_progress(h[i], 10000);

@@ -419,6 +419,8 @@ static void nosigbus_hammer(void)
 			/* The page may have changed meanwhile, but nobody else writes there. */
 			igt_assert(value == 0 || value == (uint64_t)child + 1);
 		}
+		/* It is back, in the child's page tables too. */
+		dbm_check(p, SIZE, 0);
 	}
 	for (int i = 0; i < 50; i++) {
 		mock_set_state(fd, DMA_BUF_MOCK_OFF);

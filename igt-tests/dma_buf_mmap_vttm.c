@@ -125,8 +125,7 @@ static void move_hammer(void)
 
 	dbm_fill(b.shared, SIZE, 0);
 	vttm_set(&dev, "copy_delay_ms", 5);
-	h[0] = hammer_start(b.shared, SIZE / 2);
-	h[1] = hammer_start(b.native + SIZE / 2, SIZE / 2);
+	drm_buffer_hammer(&b, h);
 	for (int i = 0; i < 10; i++) {
 		vttm_place(&dev, &b, i % 2 ? DRM_VTTM_DOMAIN_VRAM : DRM_VTTM_DOMAIN_SYSTEM);
 		for (int j = 0; j < 2; j++)

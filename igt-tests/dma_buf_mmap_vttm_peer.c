@@ -44,15 +44,10 @@ static struct vttm dev;
 static void peer(void)
 {
 	struct drm_buffer b = vttm_create(&dev, SIZE, DRM_VTTM_DOMAIN_VRAM);
-	int other = vttm_open_peer();
-	char *own, *import;
-	uint32_t handle, target;
+	struct vttm_peer p = vttm_peer_import(&b);
+	char *import = drm_mmap(p.fd, p.import, SIZE, RW);
 
 	dbm_fill(b.native, SIZE, 0);
-	igt_assert_eq(drm_import(other, b.fd, &handle), 0);
-	target = vttm_create_handle(other, SIZE, DRM_VTTM_DOMAIN_VRAM);
-	own = drm_mmap(other, target, SIZE, RW);
-	import = drm_mmap(other, handle, SIZE, RW);
 	dbm_check(import, SIZE, 0);
 
 	for (int i = 0; i < 4; i++) {
@@ -60,21 +55,17 @@ static void peer(void)
 
 		/* Into VRAM, where the importer reaches it, and out, under the importer. */
 		vttm_place(&dev, &b, domain);
-		igt_assert_eq(__vttm_copy(other, handle, target, SIZE), 0);
+		vttm_peer_check(&p, 0);
 		igt_assert_eq(vttm_info(&dev, &b, 0).domain, domain);
-		dbm_check(own, SIZE, 0);
-		dbm_assert_write(own + 8, i);
-		igt_assert_eq(__vttm_copy(other, target, handle, SIZE), 0);
+		dbm_assert_write(p.own + 8, i);
+		igt_assert_eq(__vttm_copy(p.fd, p.target, p.import, SIZE), 0);
 		drm_buffer_check(&b, 0);
 		dbm_check(import, SIZE, 0);
 		dbm_assert_read(import + 8, i);
 		dbm_assert_read(b.shared + 8, i);
 	}
 	dbm_munmap(import, SIZE);
-	dbm_munmap(own, SIZE);
-	drm_close_handle(other, handle);
-	drm_close_handle(other, target);
-	close(other);
+	vttm_peer_close(&p);
 	drm_buffer_destroy(dev.fd, &b);
 }
 
@@ -82,30 +73,19 @@ static void peer(void)
 static void peer_closed(void)
 {
 	struct drm_buffer b = vttm_create(&dev, SIZE, DRM_VTTM_DOMAIN_VRAM);
-	int other = vttm_open_peer();
-	uint32_t handle, target;
-	char *own;
+	struct vttm_peer p = vttm_peer_import(&b);
 
 	dbm_fill(b.native, SIZE, 0);
-	igt_assert_eq(drm_import(other, b.fd, &handle), 0);
-	target = vttm_create_handle(other, SIZE, DRM_VTTM_DOMAIN_VRAM);
-	own = drm_mmap(other, target, SIZE, RW);
-	igt_assert_eq(__vttm_copy(other, handle, target, SIZE), 0);
-	dbm_check(own, SIZE, 0);
+	vttm_peer_check(&p, 0);
 
 	dbm_munmap(b.native, SIZE);
 	drm_close_handle(dev.fd, b.handle);
-	memset(own, 0, SIZE);
 	/* A touch moves it into system memory. */
 	vttm_set(&dev, "visible", 0);
 	dbm_touch(b.shared, SIZE);
-	igt_assert_eq(__vttm_copy(other, handle, target, SIZE), 0);
-	dbm_check(own, SIZE, 0);
+	vttm_peer_check(&p, 0);
 
-	dbm_munmap(own, SIZE);
-	drm_close_handle(other, handle);
-	drm_close_handle(other, target);
-	close(other);
+	vttm_peer_close(&p);
 	dbm_munmap(b.shared, SIZE);
 	close(b.fd);
 	vttm_reset(&dev);

@@ -115,6 +115,12 @@ void drm_buffer_check(const struct drm_buffer *b, uint64_t offset)
 	dbm_check(b->native, b->size, offset);
 }
 
+void drm_buffer_hammer(const struct drm_buffer *b, struct hammer *h[2])
+{
+	h[0] = hammer_start(b->shared, b->size / 2);
+	h[1] = hammer_start(b->native + b->size / 2, b->size / 2);
+}
+
 void drm_buffer_destroy(int drm, struct drm_buffer *b)
 {
 	dbm_munmap(b->shared, b->size);

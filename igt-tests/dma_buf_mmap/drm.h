@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "dma_buf_mmap/hammer.h"
+
 /* The card of the driver of that name (as DRM_IOCTL_VERSION says it), or -1. */
 int drm_open_by_name(const char *driver);
 /* The same of several, from 0 on */
@@ -36,6 +38,8 @@ struct drm_buffer {
 struct drm_buffer drm_buffer_map(int drm, uint32_t handle, size_t size);
 /* Both mappings have dbm_pattern(@offset). */
 void drm_buffer_check(const struct drm_buffer *b, uint64_t offset);
+/* One in each half: the first is mapped through the dma-buf, the second through the DRM fd. */
+void drm_buffer_hammer(const struct drm_buffer *b, struct hammer *h[2]);
 /* With the handle */
 void drm_buffer_destroy(int drm, struct drm_buffer *b);
 

@@ -2,6 +2,7 @@
 /* Copyright © 2026 dmabuf-mmap authors */
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
@@ -104,14 +105,6 @@ void vttm_require(struct vttm *v)
 	vttm_reset(v);
 }
 
-int vttm_open_peer(void)
-{
-	int fd = drm_open_nth("vttm", 1);
-
-	igt_require_f(fd >= 0, "there is one vttm device only\n");
-	return fd;
-}
-
 void vttm_close(struct vttm *v)
 {
 	close(v->fd);
@@ -155,4 +148,31 @@ int __vttm_copy(int fd, uint32_t from, uint32_t to, size_t size)
 	struct drm_vttm_copy args = { .src = from, .dst = to, .size = size };
 
 	return igt_ioctl(fd, DRM_IOCTL_VTTM_COPY, &args) ? errno : 0;
+}
+
+struct vttm_peer vttm_peer_import(const struct drm_buffer *b)
+{
+	struct vttm_peer p = { .fd = drm_open_nth("vttm", 1), .size = b->size };
+
+	igt_require_f(p.fd >= 0, "there is one vttm device only\n");
+	igt_assert_eq(drm_import(p.fd, b->fd, &p.import), 0);
+	p.target = vttm_create_handle(p.fd, p.size, DRM_VTTM_DOMAIN_VRAM);
+	p.own = drm_mmap(p.fd, p.target, p.size, PROT_READ | PROT_WRITE);
+	return p;
+}
+
+void vttm_peer_check(const struct vttm_peer *p, uint64_t offset)
+{
+	/* What an earlier copy left proves nothing. */
+	memset(p->own, 0, p->size);
+	igt_assert_eq(__vttm_copy(p->fd, p->import, p->target, p->size), 0);
+	dbm_check(p->own, p->size, offset);
+}
+
+void vttm_peer_close(struct vttm_peer *p)
+{
+	dbm_munmap(p->own, p->size);
+	drm_close_handle(p->fd, p->import);
+	drm_close_handle(p->fd, p->target);
+	close(p->fd);
 }

@@ -20,8 +20,6 @@ struct vttm {
 void vttm_open(struct vttm *v);
 /* The same, and it is as when it was bound. */
 void vttm_require(struct vttm *v);
-/* The second one's fd; skip if there is none. */
-int vttm_open_peer(void);
 void vttm_close(struct vttm *v);
 /* Bind it to its driver, or unbind it. */
 void vttm_bind(const struct vttm *v, bool bind);
@@ -45,5 +43,19 @@ void vttm_place(const struct vttm *v, const struct drm_buffer *b, uint32_t domai
 struct drm_vttm_info vttm_info(const struct vttm *v, const struct drm_buffer *b, uint64_t page);
 /* The engine of @fd's device copies: 0 or an errno. */
 int __vttm_copy(int fd, uint32_t from, uint32_t to, size_t size);
+
+/* The second device, which has imported a buffer, and has one of its own to copy to */
+struct vttm_peer {
+	int fd;
+	uint32_t import, target;
+	size_t size;
+	char *own;	/* @target, mapped */
+};
+
+/* Skip if there is no second device. */
+struct vttm_peer vttm_peer_import(const struct drm_buffer *b);
+/* Its engine copies what it has imported: it has dbm_pattern(@offset). */
+void vttm_peer_check(const struct vttm_peer *p, uint64_t offset);
+void vttm_peer_close(struct vttm_peer *p);
 
 #endif

@@ -86,7 +86,9 @@ static int dma_buf_info_mmap(struct dma_buf_info *info, struct dma_buf_mmap *m)
 	if (err == -EINTR)
 		return err;
 
-	dma_buf_info_set(info, DMA_BUF_INFO_REVOKED, err == -ENODEV);
+	/* Where accesses complete all the same, who only looks is not told. */
+	if (!(m->flags & DMA_BUF_MMAP_NOSIGBUS))
+		dma_buf_info_set(info, DMA_BUF_INFO_REVOKED, err == -ENODEV);
 	/* Not there yet, moving or revoked for a while: it is mappable all the same. */
 	dma_buf_info_set(info, DMA_BUF_INFO_CPU_MAPPABLE,
 			 !err || err == -ENODATA || err == -EAGAIN || err == -EIO);

@@ -9,7 +9,7 @@
 #include "st-dma-buf-mmap.h"
 
 #define CACHING	(DMA_BUF_INFO_CPU_CACHED | DMA_BUF_INFO_CPU_WRITE_COMBINED)
-/* What is known of every exporter that names its memory */
+/* What is known of an exporter that names its memory, unless accesses always complete */
 #define ALWAYS	(DMA_BUF_INFO_CPU_MAPPABLE | DMA_BUF_INFO_SYNC_NOOP | \
 		 DMA_BUF_INFO_REVOCABLE | DMA_BUF_INFO_REVOKED | DMA_BUF_INFO_DYNAMIC)
 #define THERE	(CACHING | DMA_BUF_INFO_IO_MEMORY)
@@ -65,6 +65,9 @@ static const struct st_info_case {
 	  DMA_BUF_INFO_SYNC_NOOP | DMA_BUF_INFO_REVOCABLE },
 	{ "for no CPU", 0, -EACCES, ALWAYS,
 	  DMA_BUF_INFO_SYNC_NOOP | DMA_BUF_INFO_REVOCABLE },
+	{ "completes", DMA_BUF_MMAP_NOSIGBUS, -ENODATA, ALWAYS & ~DMA_BUF_INFO_REVOKED,
+	  DMA_BUF_INFO_CPU_MAPPABLE | DMA_BUF_INFO_SYNC_NOOP |
+	  DMA_BUF_INFO_REVOCABLE },
 	{ "gone", 0, -ENODEV, ALWAYS,
 	  DMA_BUF_INFO_SYNC_NOOP | DMA_BUF_INFO_REVOCABLE |
 	  DMA_BUF_INFO_REVOKED },

@@ -123,6 +123,20 @@ debian_mirror() {
 	echo "$uri"
 }
 
+# apt_private DIR LINE...: apt_options are those with which apt has its lists in DIR, and
+# knows nothing but the main part of what each LINE, "deb URI SUITE", says.
+apt_private() {
+	mkdir -p "$1/lists/partial" "$1/archives/partial"
+	printf '%s\n' "${@:2}" |
+		sed 's|^\([^ ]*\) \(.*\)|\1 [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] \2 main|' |
+		sort -u >"$1/sources.list"
+	# shellcheck disable=SC2034 # for who calls it
+	apt_options=(-q -o "Dir::State::Lists=$1/lists" -o "Dir::Cache=$1" -o "Dir::Etc::sourcelist=$1/sources.list"
+		-o Dir::Etc::sourceparts=- -o Dir::Etc::preferencesparts=- -o Acquire::Check-Valid-Until=false
+		-o APT::Update::Error-Mode=any -o Acquire::Languages=none -o Acquire::Retries=3 -o APT::Sandbox::User=root
+		-o Acquire::IndexTargets::deb::Contents-deb::DefaultEnabled=false)
+}
+
 # Major.minor of a kernel tree; dies if this is not one that the patches are for.
 kernel_version() {
 	local v

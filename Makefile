@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # Thin: each target calls one script. Start with: make help
 .DEFAULT_GOAL := help
-.PHONY: help run shell check mutants bench regress compat image kunit lint ports docs apply series bisect compile-test deb \
+.PHONY: help run shell check mutants bench regress compat mesa image kunit lint ports docs apply series bisect compile-test deb \
 	igt-dropin clean distclean-cache setup
 
 CONFIG ?= perf
@@ -34,6 +34,9 @@ regress: setup ## the kernel's own tests and IGT's, stock and patched side by si
 
 compat: setup ## what user space can do with mappings of each exporter, stock and patched: every difference is a failure or has a reason; QUICK=1 only patched; UPDATE=1: what stock is
 	$(S)compat
+
+mesa: setup ## Mesa with mesa-patches/, for the guest's root "desktop": prints its directory; the first time 10 minutes on 2 cores
+	$(S)mesa
 
 kunit: setup ## only the KUnit suites, on UML
 	$(S)kunit uml

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0
 # Thin: each target calls one script. Start with: make help
 .DEFAULT_GOAL := help
-.PHONY: help run shell check mutants bench regress compat mesa image kunit lint ports docs apply series bisect compile-test deb \
+.PHONY: help run shell check mutants bench regress compat mesa mesa-test demo-scanout image kunit lint ports docs apply series bisect compile-test deb \
 	igt-dropin clean distclean-cache setup
 
 CONFIG ?= perf
-export QUICK V QEMU ACCEL SMP MEM QEMU_ARGS KEEP ARCHS RESUME
+export KERNELS MESAS MESA QUICK V QEMU ACCEL SMP MEM QEMU_ARGS KEEP ARCHS RESUME
 export KSRC := $(if $(KSRC),$(abspath $(KSRC)))
 Q := $(if $(V),,@)
 S := $(Q)scripts/
@@ -37,6 +37,12 @@ compat: setup ## what user space can do with mappings of each exporter, stock an
 
 mesa: setup ## Mesa with mesa-patches/, for the guest's root "desktop": prints its directory; the first time 10 minutes on 2 cores
 	$(S)mesa
+
+mesa-test: setup ## what Mesa's software drivers do with buffers of each exporter, stock and patched kernel: a table, out/mesa-programs.txt; MESA=dir that Mesa too; KERNELS=patched only there
+	$(S)mesa-test programs
+
+demo-scanout: setup ## compositors show buffers of each exporter, composed and on planes, revoked, and bad ones, stock and patched kernel: a table, out/mesa-scanout.txt; MESA=dir, KERNELS=patched as above
+	$(S)mesa-test scanout
 
 kunit: setup ## only the KUnit suites, on UML
 	$(S)kunit uml

@@ -197,6 +197,8 @@ int dma_buf_mmap_get_dummy(struct dma_buf_mmap *m, pgoff_t pgoff,
 		memset(page_address(m->dummy), m->dummy_fill, PAGE_SIZE);
 		flush_dcache_page(m->dummy);
 		__folio_set_dummy(page_folio(m->dummy));
+		/* Also if no leaf follows: it goes with the next zap. */
+		m->mapped = true;
 	}
 	*range = (struct dma_buf_range) {
 		.start = pgoff,

@@ -137,6 +137,31 @@ static void st_once(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, MARK(0), st_read(t->addr));
 }
 
+/* What a debugger wrote where no leaf is goes when the buffer is back as well. */
+static void st_debugged(struct kunit *test)
+{
+	struct st_test *t = test->priv;
+	u64 val = MARK(77);
+
+	/* Without it, mm never calls vm_ops->access. */
+	if (!IS_ENABLED(CONFIG_HAVE_IOREMAP_PROT))
+		kunit_skip(test, "needs CONFIG_HAVE_IOREMAP_PROT");
+	t->exp->flags = DMA_BUF_MMAP_NOSIGBUS;
+	dma_buf_st_map_all(test);
+	dma_buf_st_set_err(t, -ENODEV);
+	KUNIT_EXPECT_EQ(test, sizeof(val),
+			access_remote_vm(current->mm, t->addr, &val, sizeof(val),
+					 FOLL_WRITE));
+	KUNIT_EXPECT_EQ(test, MARK(77), st_read(t->addr + PAGE_SIZE));
+	dma_buf_st_set_err(t, -ENODEV);
+	KUNIT_EXPECT_EQ(test, sizeof(val),
+			access_remote_vm(current->mm, t->addr, &val, sizeof(val),
+					 FOLL_WRITE));
+	dma_buf_st_set_err(t, 0);
+	KUNIT_EXPECT_PTR_EQ(test, t->dmabuf->mmap->dummy, NULL);
+	KUNIT_EXPECT_EQ(test, MARK(0), st_read(t->addr));
+}
+
 /* Of two mappings each is as it was asked for. */
 static void st_beside(struct kunit *test)
 {
@@ -172,6 +197,7 @@ static struct kunit_case st_nosigbus_cases[] = {
 	KUNIT_CASE_PARAM(st_away, st_aways_gen_params),
 	KUNIT_CASE(st_followed),
 	KUNIT_CASE(st_once),
+	KUNIT_CASE(st_debugged),
 	KUNIT_CASE(st_beside),
 	KUNIT_CASE(st_refused),
 	{}

@@ -231,7 +231,7 @@ struct dma_buf_mmap_ops {
  * @hold: takes a reference, or gives it back, for a fault that drops its locks; NULL
  *	where the file of the VMA keeps the buffer
  * @dummy_fill: what each byte of a dummy page begins as
- * @mapped: there may be leaves; protected by @resv
+ * @mapped: there may be leaves, or @dummy; protected by @resv
  * @dummy: what they show in place of memory that is away; protected by @resv
  *
  * One object, where the buffer lives, for all ways to map it: through the dma-buf,

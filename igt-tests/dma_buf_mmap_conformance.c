@@ -146,17 +146,7 @@ static void subtests(const struct rules *rules)
 {
 	for (const struct rule *r = rules->rules; r < rules->rules + rules->count; r++) {
 		igt_describe(r->describe);
-		igt_subtest_with_dynamic(r->name)
-			for (size_t i = 0; i < source_count; i++) {
-				if ((sources[i].flags & r->needs) != r->needs)
-					continue;
-				igt_dynamic(sources[i].name) {
-					sources[i].require(&sources[i]);
-					igt_set_timeout(60, r->name);
-					r->run(&sources[i]);
-					igt_reset_timeout();
-				}
-			}
+		sources_subtest(r->name, r->needs, r->run);
 	}
 }
 

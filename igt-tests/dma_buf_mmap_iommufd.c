@@ -361,7 +361,6 @@ static void exporter(struct source *s)
 	char *p;
 	int err;
 
-	s->require(s);
 	b = source_create(s, O_RDWR);
 	err = map_file(b.fd, SZ_2M - SZ_4K, LENGTH);
 	if (!err) {
@@ -417,13 +416,7 @@ int igt_main()
 		vfio_close(&dev);
 
 	igt_describe("Not only BARs");
-	igt_subtest_with_dynamic("exporters")
-		for (size_t i = 0; i < source_count; i++)
-			igt_dynamic(sources[i].name) {
-				igt_set_timeout(60, "exporters");
-				exporter(&sources[i]);
-				igt_reset_timeout();
-			}
+	sources_subtest("exporters", 0, exporter);
 
 	igt_fixture() {
 		sources_close();

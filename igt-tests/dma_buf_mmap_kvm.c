@@ -527,14 +527,7 @@ int igt_main()
 	dbm_subtests(tests, 60);
 
 	igt_describe("Any exporter's");
-	igt_subtest_with_dynamic("memory")
-		for (size_t i = 0; i < source_count; i++)
-			igt_dynamic(sources[i].name) {
-				sources[i].require(&sources[i]);
-				igt_set_timeout(60, "memory");
-				memory(&sources[i]);
-				igt_reset_timeout();
-			}
+	sources_subtest("memory", 0, memory);
 
 	igt_fixture() {
 		sources_close();

@@ -183,14 +183,7 @@ int igt_main()
 		require_suspend();
 
 	igt_describe("Every alias of every exporter's buffer has its data");
-	igt_subtest_with_dynamic("data")
-		for (size_t i = 0; i < source_count; i++)
-			igt_dynamic(sources[i].name) {
-				sources[i].require(&sources[i]);
-				igt_set_timeout(60, "data");
-				data(&sources[i]);
-				igt_reset_timeout();
-			}
+	sources_subtest("data", 0, data);
 	igt_fixture()
 		sources_close();
 

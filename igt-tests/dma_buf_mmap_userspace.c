@@ -199,14 +199,7 @@ int igt_main()
 	}
 
 	igt_describe("The same steps for every exporter");
-	igt_subtest_with_dynamic("read")
-		for (size_t i = 0; i < source_count; i++)
-			igt_dynamic(sources[i].name) {
-				sources[i].require(&sources[i]);
-				igt_set_timeout(60, "read");
-				read_plane(&sources[i]);
-				igt_reset_timeout();
-			}
+	sources_subtest("read", 0, read_plane);
 	igt_fixture()
 		sources_close();
 }

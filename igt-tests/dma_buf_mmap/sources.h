@@ -76,6 +76,21 @@ struct source_buffer source_create_filled(const struct source *s);
 void source_destroy(struct source_buffer *b);
 void sources_close(void);
 
+/* Declare a subtest that runs @test on each source which is here and has all of @needs. */
+#define sources_subtest(subtest, needs, test) do { \
+	igt_subtest_with_dynamic(subtest) \
+		for (struct source *__s = sources; __s < sources + source_count; __s++) { \
+			if ((__s->flags & (needs)) != (needs)) \
+				continue; \
+			igt_dynamic(__s->name) { \
+				__s->require(__s); \
+				igt_set_timeout(60, subtest); \
+				(test)(__s); \
+				igt_reset_timeout(); \
+			} \
+		} \
+} while (0)
+
 /* Map all of it through its other file. */
 void *source_map_native(const struct source_buffer *b, int prot);
 /* Map it as the dma-buf that it is: through the dma-buf and, if there is one, the DRM fd. */

@@ -1,32 +1,22 @@
 // SPDX-License-Identifier: MIT
 /* Copyright © 2026 dmabuf-mmap authors */
 #include <dlfcn.h>
-#include <stdio.h>
-#include <string.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 /*
  * LD_PRELOAD this into a program that maps dma-bufs: what it would take for it to live when
- * one of them is revoked.  On a kernel without MAP_NOSIGBUS it changes nothing.
+ * one of them is revoked.  Other files do not take MAP_NOSIGBUS, nor do other kernels, and
+ * are mapped as asked for.
  */
 #ifndef MAP_NOSIGBUS
 #define MAP_NOSIGBUS 0x200000
 #endif
 
-static int is_dmabuf(int fd)
-{
-	char path[32], target[32] = "";
-
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	return readlink(path, target, sizeof(target) - 1) > 0 && !strncmp(target, "/dmabuf:", 8);
-}
-
 void *mmap(void *addr, size_t length, int prot, int flags, int fd, off_t offset)
 {
 	void *(*next)(void *, size_t, int, int, int, off_t) = dlsym(RTLD_NEXT, "mmap");
 
-	if ((flags & MAP_TYPE) == MAP_SHARED && !(flags & MAP_ANONYMOUS) && is_dmabuf(fd)) {
+	if ((flags & MAP_TYPE) == MAP_SHARED && !(flags & MAP_ANONYMOUS)) {
 		const int more = (flags & ~MAP_TYPE) | MAP_SHARED_VALIDATE | MAP_NOSIGBUS;
 		void *p = next(addr, length, prot, more, fd, offset);
 

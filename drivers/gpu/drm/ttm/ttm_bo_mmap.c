@@ -188,36 +188,48 @@ static int ttm_bo_cpu_prepare(struct ttm_buffer_object *bo, pgoff_t pgoff,
 			      struct ttm_operation_ctx *ctx, struct dma_buf_range *range)
 {
 	int err = bo->bdev->funcs->cpu_prepare(bo, pgoff, ctx, range);
+	long left;
 
-	if (err)
+	if (err || dma_resv_test_signaled(bo->base.resv, DMA_RESV_USAGE_KERNEL))
 		return err;
-	if (dma_resv_test_signaled(bo->base.resv, DMA_RESV_USAGE_KERNEL))
-		return 0;
-	ttm_bo_cpu_finish(bo);
-	return ctx ? -EBUSY : -ENODATA;
+	err = ctx ? -EBUSY : -ENODATA;
+	if (ctx && !ctx->no_wait_gpu) {
+		left = dma_resv_wait_timeout(bo->base.resv, DMA_RESV_USAGE_KERNEL,
+					     ctx->interruptible, MAX_SCHEDULE_TIMEOUT);
+		err = min(left, 0);
+	}
+	if (err)
+		ttm_bo_cpu_finish(bo);
+	return err;
+}
+
+/* Whether this thread has waited for the driver just now, on account of the same access. */
+static bool ttm_bo_cpu_waited(const struct ttm_buffer_object *bo)
+{
+	return bo->cpu_waiter == current && time_before(jiffies, bo->cpu_waited + HZ);
 }
 
 /*
- * Without waiting; -EAGAIN if a wait may help.  If it did not, whoever waited is told why,
- * so that nobody tries for ever.
+ * First without waiting; -EAGAIN if a wait may help.  Who has waited does so once more, in
+ * place, if others were faster, so that they do not win for ever; and is told if his wait
+ * failed.
  */
 static int ttm_bo_try_cpu_prepare(struct ttm_buffer_object *bo, pgoff_t pgoff,
 				  bool populate, struct dma_buf_range *range)
 {
-	struct ttm_operation_ctx ctx = { .interruptible = true, .no_wait_gpu = true };
-	bool waited;
+	const bool waited = ttm_bo_cpu_waited(bo);
+	struct ttm_operation_ctx ctx = { .interruptible = true, .no_wait_gpu = !waited };
 	int err;
 
 	err = ttm_bo_cpu_prepare(bo, pgoff, populate ? &ctx : NULL, range);
 	if (!populate)
 		return err;
 
-	waited = bo->cpu_waiter == current;
 	if (waited || !err)
 		bo->cpu_waiter = NULL;
 	if (err != -EBUSY && err != -ENOMEM && err != -ENOSPC)
 		return err;
-	return waited ? bo->cpu_error : -EAGAIN;
+	return waited && bo->cpu_error ? bo->cpu_error : -EAGAIN;
 }
 
 static int ttm_bo_own_range(struct ttm_buffer_object *bo, pgoff_t pgoff, bool populate,
@@ -319,9 +331,9 @@ static void ttm_bo_mmap_wait(void *priv, bool intr)
 	drm_dev_exit(idx);
 
 	switch (err) {
-	case 0:
 	case -EBUSY:
-		return;
+		err = 0;
+		break;
 	case -EINTR:
 	case -ERESTARTSYS:
 		/* A signal that nobody looks at before the access is over. */
@@ -332,6 +344,7 @@ static void ttm_bo_mmap_wait(void *priv, bool intr)
 	if (dma_resv_lock_killable(bo->base.resv, NULL))
 		return;
 	bo->cpu_waiter = current;
+	bo->cpu_waited = jiffies;
 	bo->cpu_error = err;
 	dma_resv_unlock(bo->base.resv);
 }
@@ -347,15 +360,26 @@ static int ttm_bo_mmap_mkwrite(void *priv, pgoff_t pgoff)
 static int ttm_bo_mmap_access(void *priv, u64 offset, void *buf, size_t len, bool write)
 {
 	struct ttm_buffer_object *bo = ttm_bo_of_gem(priv);
-	int ret;
+	int ret = 0, idx;
 
 	if (!bo->bdev->funcs->access_memory || !bo->resource ||
 	    bo->resource->mem_type == TTM_PL_SYSTEM || bo->resource->mem_type == TTM_PL_TT)
 		return -EOPNOTSUPP;
-	ret = bo->bdev->funcs->access_memory(bo, offset, buf, len, write);
-	if (ret < 0)
-		return ret;
-	return ret == len ? 0 : -EIO;
+	/* Of a device that is gone there is the dummy page. */
+	if (!drm_dev_enter(bo->base.dev, &idx))
+		return -EOPNOTSUPP;
+	while (len) {
+		ret = bo->bdev->funcs->access_memory(bo, offset, buf, len, write);
+		if (ret <= 0)
+			break;
+		offset += ret;
+		buf += ret;
+		len -= ret;
+	}
+	drm_dev_exit(idx);
+	if (!len)
+		return 0;
+	return ret ?: -EIO;
 }
 
 static const struct dma_buf_mmap_ops ttm_bo_mmap_ops = {

@@ -3,6 +3,7 @@
  * KUnit tests of what TTM drivers do so that the CPU reaches a buffer: devices that behave
  * as one driver or other does, each hook with each of its answers.
  */
+#include <linux/delay.h>
 #include <linux/dma-fence.h>
 #include <linux/dma-resv.h>
 #include <linux/uaccess.h>
@@ -18,6 +19,7 @@
  * @allowed: how many pages may be mapped
  * @notify: of writes
  * @fence: cpu_prepare begins a move that takes a while
+ * @busy: whoever does not wait in place finds that others were faster
  * @access: what access_memory returns first
  * @waited: whether somebody has waited
  * @prepared: how often cpu_prepare returned 0
@@ -35,6 +37,7 @@ struct ttm_cpu_driver {
 	unsigned long allowed;
 	bool notify;
 	bool fence;
+	bool busy;
 	int access;
 	bool waited;
 	int prepared;
@@ -103,12 +106,13 @@ static int ttm_cpu_prepare(struct ttm_buffer_object *bo, pgoff_t pgoff,
 		/* What is tracked is not cleaned for a look. */
 		if (d->allowed || (!d->waited && d->try))
 			err = -ENODATA;
-	} else if (!ctx->no_wait_gpu) {
+	} else if (!ctx->no_wait_gpu && !d->waited) {
 		d->waits++;
 		err = d->wait;
 		d->waited = !err;
-	} else if (!d->waited) {
-		err = d->try;
+	} else if (ctx->no_wait_gpu && (!d->waited || d->busy)) {
+		/* Nobody tries for ever. */
+		err = d->waits < 5 ? d->try : -EPERM;
 	}
 	if (!err && ctx && d->fence) {
 		d->fence = false;
@@ -155,9 +159,10 @@ static int ttm_cpu_access_memory(struct ttm_buffer_object *bo, unsigned long off
 	ttm_cpu_drv.access = 0;
 	if (ret)
 		return ret;
+	/* No more than one byte at a time, as it may. */
 	ttm_cpu_drv.accesses++;
-	memset(buf, 0x5a, len);
-	return len;
+	*(u8 *)buf = 0x5a;
+	return 1;
 }
 
 /* The buffer goes to device memory, which is reached as @driver says. */
@@ -199,10 +204,17 @@ static const struct ttm_cpu_case ttm_cpu_cases[] = {
 	{ "moves without waiting", { .fence = true }, false, true, 1, 3 },
 	{ "no memory without waiting", { .try = -ENOMEM }, false, true, 1, 3 },
 	{ "no space without waiting", { .try = -ENOSPC }, false, true, 1, 3 },
-	{ "no memory at all", { .try = -EBUSY, .wait = -ENOMEM }, false, false, 1 },
-	{ "cannot be moved", { .try = -EBUSY, .wait = -EINVAL }, false, false, 1 },
+	{ "has to be moved, and others move it back", { .try = -EBUSY, .busy = true },
+	  false, true, 1, 3 },
+	{ "the same, and takes a while", { .try = -EBUSY, .busy = true, .fence = true },
+	  false, true, 1, 3 },
+	{ "no memory at all", { .try = -EBUSY, .wait = -ENOMEM }, false, false, 2 },
+	{ "cannot be moved", { .try = -EBUSY, .wait = -EINVAL }, false, false, 2 },
 	{ "a lock, or power that is off", { .try = -EBUSY }, true, true, 1, 3 },
-	{ "power that does not come", { .try = -EBUSY, .own_wait = -EIO }, true, false, 1 },
+	{ "power that does not come", { .try = -EBUSY, .wait = -EBUSY, .own_wait = -EIO },
+	  true, false, 2 },
+	{ "power that never comes", { .try = -EBUSY, .wait = -EBUSY, .own_wait = -ENODEV },
+	  true, true, 2, 0 },
 	{ "never", { .try = -EPERM }, false, false, 0 },
 	{ "device is lost", { .try = -ENODEV }, false, true, 0, 0 },
 };
@@ -293,6 +305,24 @@ static void ttm_cpu_again(struct kunit *test)
 	ttm_cpu_drv.wait = 0;
 	KUNIT_EXPECT_TRUE(test, ttm_cpu_touch(t->native + PAGE_SIZE, &val));
 	KUNIT_EXPECT_EQ(test, val, 1);
+	KUNIT_EXPECT_EQ(test, ttm_cpu_drv.waits, 3);
+	ttm_cpu_end(test);
+}
+
+/* What was a while ago does not count, even to a thread that has not come back since. */
+static void ttm_cpu_late(struct kunit *test)
+{
+	struct ttm_mmap_test *t = test->priv;
+	struct ttm_device_funcs *funcs;
+	u32 val;
+
+	funcs = ttm_cpu_make(test, (struct ttm_cpu_driver) { .try = -EBUSY, .wait = -EBUSY,
+							     .own_wait = -EIO });
+	funcs->cpu_wait = ttm_cpu_own_wait;
+	t->bo->base.mmap.ops->wait(&t->bo->base, false);
+	msleep(1100);
+	ttm_cpu_drv.own_wait = 0;
+	KUNIT_EXPECT_TRUE(test, ttm_cpu_touch(t->native, &val));
 	KUNIT_EXPECT_EQ(test, ttm_cpu_drv.waits, 2);
 	ttm_cpu_end(test);
 }
@@ -375,7 +405,7 @@ static void ttm_cpu_access(struct kunit *test)
 	funcs->access_memory = ttm_cpu_access_memory;
 	KUNIT_EXPECT_EQ(test, sizeof(val), ttm_cpu_ptrace(t, t->native, &val, sizeof(val)));
 	KUNIT_EXPECT_EQ(test, val, 0x5a5a5a5a);
-	KUNIT_EXPECT_EQ(test, ttm_cpu_drv.accesses, 1);
+	KUNIT_EXPECT_EQ(test, ttm_cpu_drv.accesses, sizeof(val));
 	KUNIT_EXPECT_EQ(test, ttm_cpu_drv.waits, 1);
 	ttm_cpu_drv.access = -EIO;
 	KUNIT_EXPECT_EQ(test, -EIO, ttm_cpu_ptrace(t, t->native, &val, sizeof(val)));
@@ -389,6 +419,7 @@ static struct kunit_case ttm_cpu_kunit_cases[] = {
 	KUNIT_CASE_PARAM(ttm_cpu_nosigbus, ttm_cpu_gen_params),
 	KUNIT_CASE_PARAM(ttm_cpu_in_place, ttm_cpu_gen_params),
 	KUNIT_CASE(ttm_cpu_again),
+	KUNIT_CASE(ttm_cpu_late),
 	KUNIT_CASE(ttm_cpu_around),
 	KUNIT_CASE(ttm_cpu_allowed),
 	KUNIT_CASE(ttm_cpu_access),

@@ -43,6 +43,9 @@
  * SUBTEST: sleep
  * Description: Nothing is mapped while the device sleeps; a touch wakes it
  *
+ * SUBTEST: errors
+ * Description: Each wrong argument of its ioctls is refused
+ *
  * SUBTEST: lost
  * Description: Without VRAM accesses complete, and reach nobody else's data
  *
@@ -281,9 +284,57 @@ static void lost(void)
 	dbm_assert_write(b.native + SZ_4K, 17);
 	dbm_assert_read(b.shared, 17);
 	dbm_assert_read(other.native, 0);
+	vttm_place(&dev, &b, DRM_VTTM_DOMAIN_SYSTEM);
+	igt_assert_eq(__vttm_place(&dev, &b, DRM_VTTM_DOMAIN_VRAM), ENOSPC);
 	drm_buffer_destroy(dev.fd, &b);
 	drm_buffer_destroy(dev.fd, &other);
 	reload();
+}
+
+static void assert_create_errno(uint64_t size, uint32_t domain, uint32_t flags, uint32_t pad)
+{
+	struct drm_vttm_create create = { .size = size, .domain = domain, .flags = flags,
+					  .pad = pad };
+
+	do_ioctl_err(dev.fd, DRM_IOCTL_VTTM_CREATE, &create, EINVAL);
+}
+
+static void assert_info_errno(uint32_t handle, uint64_t page, int err)
+{
+	struct drm_vttm_info info = { .handle = handle, .page = page };
+
+	do_ioctl_err(dev.fd, DRM_IOCTL_VTTM_INFO, &info, err);
+}
+
+static void errors(void)
+{
+	const uint32_t small = vttm_create_handle(dev.fd, SIZE, DRM_VTTM_DOMAIN_SYSTEM);
+	const uint32_t large = vttm_create_handle(dev.fd, 2 * vttm_vram_size(&dev),
+						  DRM_VTTM_DOMAIN_SYSTEM);
+	struct drm_vttm_place place = { .handle = large, .domain = DRM_VTTM_DOMAIN_VRAM };
+
+	assert_create_errno(0, DRM_VTTM_DOMAIN_VRAM, 0, 0);
+	assert_create_errno(UINT64_MAX, DRM_VTTM_DOMAIN_VRAM, 0, 0);
+	assert_create_errno(SIZE, DRM_VTTM_DOMAIN_VRAM | DRM_VTTM_DOMAIN_SYSTEM, 0, 0);
+	assert_create_errno(SIZE, DRM_VTTM_DOMAIN_VRAM, DRM_VTTM_CREATE_CACHED << 1, 0);
+	assert_create_errno(SIZE, DRM_VTTM_DOMAIN_VRAM, 0, 1);
+
+	do_ioctl_err(dev.fd, DRM_IOCTL_VTTM_PLACE, &place, ENOSPC);
+	place.domain = 0;
+	do_ioctl_err(dev.fd, DRM_IOCTL_VTTM_PLACE, &place, EINVAL);
+	place = (struct drm_vttm_place) { .handle = ~0u, .domain = DRM_VTTM_DOMAIN_VRAM };
+	do_ioctl_err(dev.fd, DRM_IOCTL_VTTM_PLACE, &place, ENOENT);
+
+	assert_info_errno(~0u, 0, ENOENT);
+	assert_info_errno(small, SIZE / SZ_4K, EINVAL);
+
+	igt_assert_eq(__vttm_copy(dev.fd, small, ~0u, SZ_4K), ENOENT);
+	igt_assert_eq(__vttm_copy(dev.fd, small, small, SZ_4K), EINVAL);
+	igt_assert_eq(__vttm_copy(dev.fd, small, large, 0), EINVAL);
+	igt_assert_eq(__vttm_copy(dev.fd, small, large, SZ_4K + 1), EINVAL);
+	igt_assert_eq(__vttm_copy(dev.fd, large, small, SIZE + SZ_4K), EINVAL);
+	drm_close_handle(dev.fd, small);
+	drm_close_handle(dev.fd, large);
 }
 
 static void unplug(void)
@@ -322,6 +373,7 @@ static const struct dbm_test tests[] = {
 	{ "invisible", "A touch moves what the CPU does not see to where it does", invisible },
 	{ "aperture", "No more of VRAM is mapped than there is room for", aperture },
 	{ "sleep", "Nothing is mapped while the device sleeps; a touch wakes it", sleeps },
+	{ "errors", "Wrong arguments are refused", errors },
 	{ "lost", "Without VRAM accesses complete, and reach nobody else's data", lost },
 	{ "unplug", "Accesses go on while the device goes", unplug },
 };

@@ -15,9 +15,18 @@
 
 #include "vttm_drv.h"
 
+static void vttm_bo_destroy(struct ttm_buffer_object *tbo);
+
+/* TTM has objects of its own for what is left where a buffer moved away from. */
+static bool vttm_is_ghost(struct ttm_buffer_object *tbo)
+{
+	return tbo->destroy != vttm_bo_destroy;
+}
+
 static struct ttm_tt *vttm_tt_create(struct ttm_buffer_object *tbo, u32 page_flags)
 {
-	const bool cached = tbo_to_vttm(tbo)->flags & DRM_VTTM_CREATE_CACHED;
+	const bool cached = !vttm_is_ghost(tbo) &&
+			    tbo_to_vttm(tbo)->flags & DRM_VTTM_CREATE_CACHED;
 	struct ttm_tt *tt = kzalloc_obj(*tt);
 	int err;
 
@@ -45,7 +54,8 @@ static void vttm_evict_flags(struct ttm_buffer_object *tbo, struct ttm_placement
 	static const struct ttm_place system = { .mem_type = TTM_PL_SYSTEM };
 
 	placement->placement = &system;
-	placement->num_placement = 1;
+	/* What nobody reads any more goes. */
+	placement->num_placement = vttm_is_ghost(tbo) ? 0 : 1;
 }
 
 /* Its pages go. */

@@ -125,7 +125,7 @@ int vttm_cpu_prepare(struct ttm_buffer_object *tbo, pgoff_t pgoff,
 		err = -ENODEV;
 		goto err_unlock;
 	}
-	/* To wake it up takes time. */
+	/* To wake it up takes time.  Without CONFIG_PM, which vttm needs, this would fail. */
 	if (pm_runtime_get_if_active(vttm->drm.dev) <= 0) {
 		err = ctx ? -EBUSY : -ENODATA;
 		goto err_unlock;
@@ -161,10 +161,11 @@ void vttm_cpu_finish(struct ttm_buffer_object *tbo)
 int vttm_cpu_wait(struct ttm_buffer_object *tbo, bool intr)
 {
 	struct device *dev = bdev_to_vttm(tbo->bdev)->drm.dev;
-	int err = pm_runtime_resume_and_get(dev);
+	int err;
 
-	if (err)
-		return err;
+	/* Accesses complete, if it does not wake up. */
+	if (pm_runtime_resume_and_get(dev) < 0)
+		return -ENODEV;
 	err = ttm_bo_cpu_wait(tbo, intr);
 	/* Others are just being mapped, or the device was about to sleep. */
 	if (err == -EBUSY)

@@ -131,7 +131,8 @@ static int vttm_memory_init(struct vttm_device *vttm)
 	INIT_LIST_HEAD(&vttm->cpu_mapped);
 
 	err = ttm_device_init(&vttm->bdev, &vttm_bdev_funcs, drm->dev,
-			      drm->anon_inode->i_mapping, drm->vma_offset_manager, 0);
+			      drm->anon_inode->i_mapping, drm->vma_offset_manager,
+			      TTM_ALLOCATION_PROPAGATE_ENOSPC);
 	if (err)
 		return err;
 	err = drmm_add_action_or_reset(drm, vttm_bdev_fini, NULL);

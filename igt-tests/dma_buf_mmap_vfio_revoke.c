@@ -31,6 +31,9 @@
  * SUBTEST: decode-again
  * Description: To turn on what is on takes no leaf away
  *
+ * SUBTEST: decode-nosigbus
+ * Description: With MAP_NOSIGBUS a BAR of which there is no dma-buf reads as all ones meanwhile
+ *
  * SUBTEST: reset
  * Description: Accesses go on across VFIO_DEVICE_RESET and see nothing wrong
  *
@@ -215,6 +218,21 @@ static void decode_again(void)
 	assert_on_changes_nothing(a.whole);
 	assert_on_changes_nothing(a.bar);
 	unmap_aliases(&a);
+}
+
+static void decode_nosigbus(void)
+{
+	volatile uint64_t *p = dbm_mmap_nosigbus(dev.fd, LENGTH, RW, dev.bar + AT);
+	const uint64_t first = p[0];
+
+	for (int i = 0; i < 2; i++) {
+		vfio_set_decode(&dev, false);
+		igt_assert_eq_u64(p[0], ~0ULL);
+		p[1] = 0;
+		vfio_set_decode(&dev, true);
+		igt_assert_eq_u64(p[0], first);
+	}
+	dbm_munmap((void *)p, LENGTH);
 }
 
 static void reset_loop(void (*reset)(const struct vfio_dev *dev), double seconds, int least)
@@ -533,6 +551,7 @@ static const struct dbm_test tests[] = {
 	{ "decode-mmap", "Only touching needs the device", decode_mmap },
 	{ "decode-twice", "Decode is a state, not a toggle", decode_twice },
 	{ "decode-again", "What is not revoked stays mapped", decode_again },
+	{ "decode-nosigbus", "What nobody exported comes back from a dummy page", decode_nosigbus },
 	{ "reset", "A reset is a pause to those who use the BAR", reset_ioctl },
 	{ "reset-sysfs", "The administrator's reset is a pause as well", reset_sysfs },
 	{ "reset-sysfs-bar", "What nobody exported comes back too", reset_sysfs_bar },

@@ -388,27 +388,29 @@ static void op_thread_fault(const char *driver, const char *source)
 #define SOME "udmabuf|qxl-vram|vkms"
 #define AWAY "mock|vfio-bar"
 
+#define GALLIUM "llvmpipe|softpipe"	/* not zink, which is lavapipe */
+
 static const struct test tests[] = {
 	{ "read", op_read, BUFFERS },
 	{ "draw", op_draw, BUFFERS },
 	{ "render", op_render, BUFFERS },
-	{ "offset", op_offset, SOME },
-	{ "last-row", op_last_row, SOME },
-	{ "last-byte", op_last_byte, SOME },
-	{ "height", op_height, SOME },
-	{ "pitch", op_pitch, SOME },
-	{ "second-plane", op_second_plane, SOME },
-	{ "fence", op_fence, "vgem" },
-	{ "two-imports", op_two_imports, "udmabuf|vfio-bar|vkms" },
-	{ "revoke", op_revoke, AWAY },
-	{ "revoke-often", op_revoke_often, AWAY },
-	{ "import-revoked", op_import_revoked, AWAY },
+	{ "offset", op_offset, SOME, GALLIUM },
+	{ "last-row", op_last_row, SOME, GALLIUM },
+	{ "last-byte", op_last_byte, SOME, GALLIUM },
+	{ "height", op_height, SOME, GALLIUM },
+	{ "pitch", op_pitch, SOME, GALLIUM },
+	{ "second-plane", op_second_plane, SOME, GALLIUM },
+	{ "fence", op_fence, "vgem", GALLIUM },
+	{ "two-imports", op_two_imports, "udmabuf|vfio-bar|vkms", GALLIUM },
+	{ "revoke", op_revoke, AWAY, GALLIUM },
+	{ "revoke-often", op_revoke_often, AWAY, GALLIUM },
+	{ "import-revoked", op_import_revoked, AWAY, GALLIUM },
 	{ "thread-fault", op_thread_fault, "memfd", "llvmpipe" },
 };
 
 int main(int argc, char **argv)
 {
-	static const char * const drivers[] = { "llvmpipe", "softpipe", NULL };
+	static const char * const drivers[] = { "llvmpipe", "softpipe", "zink", NULL };
 	static const char * const names[] = {
 		"vkms", "udmabuf", "heap-system", "vgem", "vgem-ro", "bochs", "qxl-vram",
 		"vttm-vram", "vfio-bar", "vfio-bar-ro", "mock", "mock-write-combined", "memfd",

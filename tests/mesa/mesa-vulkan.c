@@ -7,6 +7,7 @@
 #include "igt.h"
 #include "case.h"
 #include "picture.h"
+#include "dma_buf_mmap/ptdump.h"
 
 /* The same of lavapipe, the software driver of Vulkan */
 
@@ -94,9 +95,42 @@ static void vk_open(void)
 	igt_assert(fd_properties);
 }
 
+/* Which types of memory a dma-buf can be imported as; none if it cannot */
+static VkResult types_of(int fd, uint32_t *types)
+{
+	VkMemoryFdPropertiesKHR got = { .sType = VK_STRUCTURE_TYPE_MEMORY_FD_PROPERTIES_KHR };
+	VkResult result;
+
+	igt_assert_fd(fd);
+	result = fd_properties(device, VK_EXTERNAL_MEMORY_HANDLE_TYPE_DMA_BUF_BIT_EXT, fd, &got);
+	*types = result ? 0 : got.memoryTypeBits;
+	return result;
+}
+
+static VkMemoryPropertyFlags flags_of(uint32_t type)
+{
+	VkPhysicalDeviceMemoryProperties all;
+
+	vkGetPhysicalDeviceMemoryProperties(physical, &all);
+	igt_assert(type < all.memoryTypeCount);
+	return all.memoryTypes[type].propertyFlags;
+}
+
+/* The type of memory of the driver's own */
+static uint32_t host_type(VkBuffer buffer)
+{
+	VkMemoryRequirements requirements;
+
+	vkGetBufferMemoryRequirements(device, buffer, &requirements);
+	igt_assert(requirements.memoryTypeBits);
+	return __builtin_ctz(requirements.memoryTypeBits);
+}
+
 /* What VkImportMemoryFdInfoKHR makes of it; if that succeeds @fd is the driver's. */
 static VkResult import(int fd, VkDeviceSize size, VkDeviceMemory *memory)
 {
+	uint32_t types;
+	VkResult result = types_of(fd, &types);
 	const VkImportMemoryFdInfoKHR info = {
 		.sType = VK_STRUCTURE_TYPE_IMPORT_MEMORY_FD_INFO_KHR,
 		.handleType = VK_EXTERNAL_MEMORY_HANDLE_TYPE_DMA_BUF_BIT_EXT,
@@ -106,6 +140,7 @@ static VkResult import(int fd, VkDeviceSize size, VkDeviceMemory *memory)
 		.sType = VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_INFO,
 		.pNext = &info,
 		.allocationSize = size,
+		.memoryTypeIndex = result ? 0 : __builtin_ctz(types),
 	};
 
 	return vkAllocateMemory(device, &allocate, NULL, memory);
@@ -171,7 +206,7 @@ static void op_write(const char *driver, const char *source)
 	finish(picture_is(&p, 0x123456) ? "ok" : "lost");
 }
 
-static VkBuffer buffer_of(VkDeviceMemory memory, const void *next, VkBufferUsageFlags usage)
+static VkBuffer buffer_create(const void *next, VkBufferUsageFlags usage)
 {
 	const VkBufferCreateInfo create = {
 		.sType = VK_STRUCTURE_TYPE_BUFFER_CREATE_INFO,
@@ -182,7 +217,6 @@ static VkBuffer buffer_of(VkDeviceMemory memory, const void *next, VkBufferUsage
 	VkBuffer buffer;
 
 	vk_check(vkCreateBuffer(device, &create, NULL, &buffer), "vkCreateBuffer");
-	vk_check(vkBindBufferMemory(device, buffer, memory, 0), "vkBindBufferMemory");
 	return buffer;
 }
 
@@ -193,7 +227,10 @@ static VkBuffer imported_buffer(VkDeviceMemory memory)
 		.handleTypes = VK_EXTERNAL_MEMORY_HANDLE_TYPE_DMA_BUF_BIT_EXT,
 	};
 
-	return buffer_of(memory, &external, VK_BUFFER_USAGE_TRANSFER_SRC_BIT);
+	VkBuffer buffer = buffer_create(&external, VK_BUFFER_USAGE_TRANSFER_SRC_BIT);
+
+	vk_check(vkBindBufferMemory(device, buffer, memory, 0), "vkBindBufferMemory");
+	return buffer;
 }
 
 static VkCommandBuffer commands(void)
@@ -220,9 +257,11 @@ static VkCommandBuffer commands(void)
 /* Have the queue copy what is there at present; the copy is in host memory. */
 static const uint32_t *copy(VkBuffer from)
 {
+	VkBuffer to = buffer_create(NULL, VK_BUFFER_USAGE_TRANSFER_DST_BIT);
 	const VkMemoryAllocateInfo allocate = {
 		.sType = VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_INFO,
 		.allocationSize = SIZE,
+		.memoryTypeIndex = host_type(to),
 	};
 	const VkBufferCopy region = { .size = SIZE };
 	VkCommandBuffer buffer = commands();
@@ -235,8 +274,8 @@ static const uint32_t *copy(VkBuffer from)
 	VkQueue queue;
 
 	vk_check(vkAllocateMemory(device, &allocate, NULL, &memory), "vkAllocateMemory");
-	vkCmdCopyBuffer(buffer, from, buffer_of(memory, NULL, VK_BUFFER_USAGE_TRANSFER_DST_BIT),
-			1, &region);
+	vk_check(vkBindBufferMemory(device, to, memory, 0), "vkBindBufferMemory");
+	vkCmdCopyBuffer(buffer, from, to, 1, &region);
 	vk_check(vkEndCommandBuffer(buffer), "vkEndCommandBuffer");
 	vkGetDeviceQueue(device, 0, 0, &queue);
 	vk_check(vkQueueSubmit(queue, 1, &submit, VK_NULL_HANDLE), "vkQueueSubmit");
@@ -276,16 +315,14 @@ static void op_revoke(const char *driver, const char *source)
 	finish(shows(copy(buffer), SEED + 1) ? "ok" : "back=wrong");
 }
 
-/* Which types of memory it can be imported as: of what is no dma-buf, none */
+/* What is no dma-buf has no type of memory. */
 static void properties(int fd, bool dmabuf)
 {
-	VkMemoryFdPropertiesKHR got = { .sType = VK_STRUCTURE_TYPE_MEMORY_FD_PROPERTIES_KHR };
-	VkResult result;
+	uint32_t types;
+	VkResult result = types_of(fd, &types);
 
-	igt_assert_fd(fd);
-	result = fd_properties(device, VK_EXTERNAL_MEMORY_HANDLE_TYPE_DMA_BUF_BIT_EXT, fd, &got);
 	if (dmabuf)
-		finish(result ? vk_name(result) : got.memoryTypeBits ? "ok" : "none");
+		finish(result ? vk_name(result) : types ? "ok" : "none");
 	finish(result == VK_ERROR_INVALID_EXTERNAL_HANDLE ? "ok" :
 	       result ? vk_name(result) : "accepted");
 }
@@ -297,6 +334,22 @@ static void op_properties(const char *driver, const char *source)
 	(void)driver;
 	vk_open();
 	properties(p.b.fd, true);
+}
+
+/* Memory that the CPU does not cache is of a type that says so. */
+static void op_caching(const char *driver, const char *source)
+{
+	struct picture p = begin(source);
+	const bool cached = p.b.source->caching == PTDUMP_WB;
+	uint32_t types;
+
+	(void)driver;
+	vk_check(types_of(p.b.fd, &types), "vkGetMemoryFdPropertiesKHR");
+	for (uint32_t type = 0; types >> type; type++)
+		if (types & 1 << type &&
+		    !(flags_of(type) & VK_MEMORY_PROPERTY_HOST_CACHED_BIT) == cached)
+			finish(cached ? "not-cached" : "cached");
+	finish("ok");
 }
 
 /* What is no dma-buf: a pipe, a memfd, a file */
@@ -355,6 +408,7 @@ static void op_import_other(const char *driver, const char *source)
 
 static const struct test tests[] = {
 	{ "properties", op_properties, BUFFERS },
+	{ "caching", op_caching, BUFFERS },
 	{ "map", op_map, BUFFERS },
 	{ "write", op_write, "[!mp]*[!o]|mock*" },	/* not read-only */
 	{ "copy", op_copy, BUFFERS },

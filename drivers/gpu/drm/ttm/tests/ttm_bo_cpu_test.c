@@ -312,13 +312,11 @@ static void ttm_cpu_again(struct kunit *test)
 /* What was a while ago does not count, even to a thread that has not come back since. */
 static void ttm_cpu_late(struct kunit *test)
 {
+	const struct ttm_cpu_driver off = { .try = -EBUSY, .wait = -EBUSY, .own_wait = -EIO };
 	struct ttm_mmap_test *t = test->priv;
-	struct ttm_device_funcs *funcs;
 	u32 val;
 
-	funcs = ttm_cpu_make(test, (struct ttm_cpu_driver) { .try = -EBUSY, .wait = -EBUSY,
-							     .own_wait = -EIO });
-	funcs->cpu_wait = ttm_cpu_own_wait;
+	ttm_cpu_make(test, off)->cpu_wait = ttm_cpu_own_wait;
 	t->bo->base.mmap.ops->wait(&t->bo->base, false);
 	msleep(1100);
 	ttm_cpu_drv.own_wait = 0;

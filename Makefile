@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # Thin: each target calls one script. Start with: make help
 .DEFAULT_GOAL := help
-.PHONY: help run shell check mutants bench regress compat mesa mesa-test demo-scanout image kunit lint ports docs apply series bisect compile-test deb \
+.PHONY: help run shell check mutants bench regress compat mesa mesa-test demo-scanout demo-clients image kunit lint ports docs apply series bisect compile-test deb \
 	igt-dropin clean distclean-cache setup
 
 CONFIG ?= perf
@@ -43,6 +43,9 @@ mesa-test: setup ## what Mesa's software drivers do with buffers of each exporte
 
 demo-scanout: setup ## compositors show buffers of each exporter, composed and on planes, revoked, and bad ones, stock and patched kernel: a table, out/mesa-scanout.txt; MESA=dir, KERNELS=patched as above
 	$(S)mesa-test scanout
+
+demo-clients: setup ## GStreamer and ffmpeg hand dma-bufs to weston and the display, and map what is shown, stock and patched kernel: a table, out/mesa-clients.txt
+	$(S)mesa-test clients
 
 kunit: setup ## only the KUnit suites, on UML
 	$(S)kunit uml

@@ -225,11 +225,14 @@ static int ttm_bo_try_cpu_prepare(struct ttm_buffer_object *bo, pgoff_t pgoff,
 	if (!populate)
 		return err;
 
-	if (waited || !err)
+	if (err == -EBUSY || err == -ENOMEM || err == -ENOSPC)
+		err = waited && bo->cpu_error ? bo->cpu_error : -EAGAIN;
+	if (!err)
+		bo->cpu_error = 0;
+	/* Not if a leaf follows: the same access asks again where a large one does not fit. */
+	if (waited ? err && err != -ENODEV : !err)
 		bo->cpu_waiter = NULL;
-	if (err != -EBUSY && err != -ENOMEM && err != -ENOSPC)
-		return err;
-	return waited && bo->cpu_error ? bo->cpu_error : -EAGAIN;
+	return err;
 }
 
 static int ttm_bo_own_range(struct ttm_buffer_object *bo, pgoff_t pgoff, bool populate,

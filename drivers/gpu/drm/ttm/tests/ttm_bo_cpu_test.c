@@ -14,7 +14,7 @@
 /**
  * struct ttm_cpu_driver - how the device behaves, and what it was asked
  * @try: what cpu_prepare returns that must not wait, until somebody has waited
- * @wait: what cpu_prepare returns that may
+ * @wait: what cpu_prepare returns that may; -EBUSY without having waited
  * @own_wait: what cpu_wait returns, the driver's own
  * @allowed: how many pages may be mapped
  * @notify: of writes
@@ -22,6 +22,7 @@
  * @busy: whoever does not wait in place finds that others were faster
  * @access: what access_memory returns first
  * @waited: whether somebody has waited
+ * @tries: how often cpu_prepare was asked in vain without waiting
  * @prepared: how often cpu_prepare returned 0
  * @finished: how often cpu_finish was called
  * @nested: how often cpu_prepare was called for a second range before cpu_finish
@@ -40,6 +41,7 @@ struct ttm_cpu_driver {
 	bool busy;
 	int access;
 	bool waited;
+	int tries;
 	int prepared;
 	int finished;
 	int nested;
@@ -107,12 +109,12 @@ static int ttm_cpu_prepare(struct ttm_buffer_object *bo, pgoff_t pgoff,
 		if (d->allowed || (!d->waited && d->try))
 			err = -ENODATA;
 	} else if (!ctx->no_wait_gpu && !d->waited) {
-		d->waits++;
+		d->waits += d->wait != -EBUSY;
 		err = d->wait;
 		d->waited = !err;
 	} else if (ctx->no_wait_gpu && (!d->waited || d->busy)) {
-		/* Nobody tries for ever. */
-		err = d->waits < 5 ? d->try : -EPERM;
+		/* For ever, that is. */
+		err = d->tries++ < 20 ? d->try : -EPERM;
 	}
 	if (!err && ctx && d->fence) {
 		d->fence = false;
@@ -212,9 +214,9 @@ static const struct ttm_cpu_case ttm_cpu_cases[] = {
 	{ "cannot be moved", { .try = -EBUSY, .wait = -EINVAL }, false, false, 2 },
 	{ "a lock, or power that is off", { .try = -EBUSY }, true, true, 1, 3 },
 	{ "power that does not come", { .try = -EBUSY, .wait = -EBUSY, .own_wait = -EIO },
-	  true, false, 2 },
+	  true, false, 1 },
 	{ "power that never comes", { .try = -EBUSY, .wait = -EBUSY, .own_wait = -ENODEV },
-	  true, true, 2, 0 },
+	  true, true, 1, 0 },
 	{ "never", { .try = -EPERM }, false, false, 0 },
 	{ "device is lost", { .try = -ENODEV }, false, true, 0, 0 },
 };

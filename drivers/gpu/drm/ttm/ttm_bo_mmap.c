@@ -187,20 +187,24 @@ static void ttm_bo_cpu_finish(struct ttm_buffer_object *bo)
 static int ttm_bo_cpu_prepare(struct ttm_buffer_object *bo, pgoff_t pgoff,
 			      struct ttm_operation_ctx *ctx, struct dma_buf_range *range)
 {
-	int err = bo->bdev->funcs->cpu_prepare(bo, pgoff, ctx, range);
 	long left;
+	int err;
 
-	if (err || dma_resv_test_signaled(bo->base.resv, DMA_RESV_USAGE_KERNEL))
-		return err;
-	err = ctx ? -EBUSY : -ENODATA;
-	if (ctx && !ctx->no_wait_gpu) {
+	do {
+		err = bo->bdev->funcs->cpu_prepare(bo, pgoff, ctx, range);
+		if (err || dma_resv_test_signaled(bo->base.resv, DMA_RESV_USAGE_KERNEL))
+			return err;
+		/* A clock, say, that the device may need to get on, is not held meanwhile. */
+		ttm_bo_cpu_finish(bo);
+		if (!ctx)
+			return -ENODATA;
+		if (ctx->no_wait_gpu)
+			return -EBUSY;
 		left = dma_resv_wait_timeout(bo->base.resv, DMA_RESV_USAGE_KERNEL,
 					     ctx->interruptible, MAX_SCHEDULE_TIMEOUT);
-		err = min(left, 0);
-	}
-	if (err)
-		ttm_bo_cpu_finish(bo);
-	return err;
+	} while (left >= 0);
+
+	return left;
 }
 
 /* Whether this thread has waited for the driver just now, on account of the same access. */
@@ -290,6 +294,12 @@ static void ttm_bo_put_range(void *priv, struct dma_buf_range *range)
 	drm_dev_exit(range->cookie);
 }
 
+static int ttm_bo_cpu_lock(struct ttm_buffer_object *bo, bool intr)
+{
+	return intr ? dma_resv_lock_interruptible(bo->base.resv, NULL) :
+		      dma_resv_lock_killable(bo->base.resv, NULL);
+}
+
 /**
  * ttm_bo_cpu_wait - do what &ttm_device_funcs.cpu_prepare could not without waiting
  * @bo: the buffer object
@@ -308,8 +318,7 @@ int ttm_bo_cpu_wait(struct ttm_buffer_object *bo, bool intr)
 	struct dma_buf_range range = {};
 	int err;
 
-	err = intr ? dma_resv_lock_interruptible(bo->base.resv, NULL) :
-		     dma_resv_lock_killable(bo->base.resv, NULL);
+	err = ttm_bo_cpu_lock(bo, intr);
 	if (err)
 		return err;
 	err = ttm_bo_cpu_prepare(bo, 0, &ctx, &range);
@@ -344,7 +353,7 @@ static void ttm_bo_mmap_wait(void *priv, bool intr)
 			schedule_timeout_killable(1);
 		return;
 	}
-	if (dma_resv_lock_killable(bo->base.resv, NULL))
+	if (ttm_bo_cpu_lock(bo, intr))
 		return;
 	bo->cpu_waiter = current;
 	bo->cpu_waited = jiffies;

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * KUnit tests of mappings of GEM objects that have drm_gem_mmap_vm_ops: through a
- * file of the device and through drm_gem_prime_mmap(), with real page faults; and
- * of what a purged object of the shmem helpers answers.
+ * file of the device, through drm_gem_prime_mmap() and through the file of a frame
+ * buffer device, with real page faults; and of what a purged object of the shmem
+ * helpers answers.
  */
 #include <kunit/test.h>
 #include <linux/anon_inodes.h>
@@ -34,7 +35,8 @@ struct gem_mmap_obj {
 struct gem_mmap_test {
 	struct gem_mmap_obj *obj;
 	struct file *file;
-	bool prime;	/* @file maps with drm_gem_prime_mmap() */
+	/* how @file maps, if not as that of a DRM device */
+	int (*mmap)(struct drm_gem_object *gem, struct vm_area_struct *vma);
 };
 
 static int gem_mmap_get_range(void *priv, pgoff_t pgoff, bool populate,
@@ -115,8 +117,8 @@ static int gem_mmap_fop_mmap(struct file *file, struct vm_area_struct *vma)
 	struct gem_mmap_test *t = file->private_data;
 	struct drm_gem_object *gem = &t->obj->base;
 
-	if (t->prime)
-		return drm_gem_prime_mmap(gem, vma);
+	if (t->mmap)
+		return t->mmap(gem, vma);
 
 	vma->vm_pgoff += drm_vma_node_start(&gem->vma_node);
 	return drm_gem_mmap_obj(gem, gem->size, vma);
@@ -192,12 +194,14 @@ static unsigned long gem_mmap_map(struct gem_mmap_test *t, pgoff_t pgoff,
 
 struct gem_mmap_way {
 	const char *description;
-	bool prime;
+	int (*mmap)(struct drm_gem_object *gem, struct vm_area_struct *vma);
+	bool foreign;	/* the file is not the device's */
 };
 
 static const struct gem_mmap_way gem_mmap_ways[] = {
-	{ "DRM fd", false },
-	{ "PRIME", true },
+	{ "DRM fd" },
+	{ "PRIME", drm_gem_prime_mmap },
+	{ "frame buffer device", drm_gem_prime_mmap_export, true },
 };
 
 KUNIT_ARRAY_PARAM_DESC(gem_mmap_ways, gem_mmap_ways, description);
@@ -208,11 +212,13 @@ static void gem_mmap_pages(struct kunit *test)
 	const struct gem_mmap_way *way = test->param_value;
 	struct gem_mmap_test *t = test->priv;
 	struct drm_gem_object *gem = &t->obj->base;
-	unsigned long addr;
+	unsigned long addr, err;
 	unsigned int i;
 	u64 val;
 
-	t->prime = way->prime;
+	t->mmap = way->mmap;
+	if (way->foreign)
+		t->file->f_mapping = file_inode(t->file)->i_mapping;
 	KUNIT_ASSERT_EQ(test, 0, drm_gem_create_mmap_offset(gem));
 	addr = gem_mmap_map(t, 1, NR_PAGES - 1, MAP_SHARED);
 	KUNIT_ASSERT_FALSE(test, IS_ERR_VALUE(addr));
@@ -230,8 +236,10 @@ static void gem_mmap_pages(struct kunit *test)
 	t->obj->err = -ENODEV;
 	dma_buf_mmap_zap(&gem->mmap);
 	dma_resv_unlock(gem->resv);
-	KUNIT_EXPECT_NE(test, 0, copy_from_user(&val, (void __user *)addr,
-						sizeof(val)));
+	err = copy_from_user(&val, (void __user *)addr, sizeof(val));
+	/* Through a dma-buf accesses complete, as in the importer's file, but of what is gone. */
+	KUNIT_EXPECT_EQ(test, !err, way->foreign && VM_NOSIGBUS);
+	KUNIT_EXPECT_TRUE(test, err || !val);
 	vm_munmap(addr, (NR_PAGES - 1) * PAGE_SIZE);
 }
 
@@ -268,7 +276,7 @@ static void gem_mmap_refuses(struct kunit *test)
 	struct gem_mmap_test *t = test->priv;
 	unsigned long addr;
 
-	t->prime = rule->prime;
+	t->mmap = rule->prime ? drm_gem_prime_mmap : NULL;
 	t->obj->err = rule->err;
 	KUNIT_ASSERT_EQ(test, 0, drm_gem_create_mmap_offset(&t->obj->base));
 	addr = gem_mmap_map(t, rule->pgoff, rule->nr, rule->flags);
@@ -296,7 +304,7 @@ static void gem_mmap_own_faults(struct kunit *test)
 	struct gem_mmap_test *t = test->priv;
 	unsigned long addr;
 
-	t->prime = true;
+	t->mmap = drm_gem_prime_mmap;
 	t->obj->base.funcs = &gem_mmap_own_funcs;
 	t->obj->base.mmap.ops = NULL;
 	addr = gem_mmap_map(t, NR_PAGES - 1, 1, MAP_SHARED);
@@ -312,7 +320,7 @@ static void gem_mmap_prime_offset(struct kunit *test)
 	struct gem_mmap_test *t = test->priv;
 	unsigned long addr;
 
-	t->prime = true;
+	t->mmap = drm_gem_prime_mmap;
 	addr = gem_mmap_map(t, 0, NR_PAGES, MAP_SHARED);
 	KUNIT_ASSERT_FALSE(test, IS_ERR_VALUE(addr));
 	KUNIT_EXPECT_NE(test, drm_vma_node_start(&t->obj->base.vma_node), 0);

@@ -223,14 +223,16 @@ static void decode_again(void)
 static void decode_nosigbus(void)
 {
 	volatile uint64_t *p = dbm_mmap_nosigbus(dev.fd, LENGTH, RW, dev.bar + AT);
-	const uint64_t first = p[0];
+	const uint64_t first = p[0], second = p[1];
 
 	for (int i = 0; i < 2; i++) {
 		vfio_set_decode(&dev, false);
 		igt_assert_eq_u64(p[0], ~0ULL);
-		p[1] = 0;
+		/* Nor is what is written meanwhile the BAR's. */
+		p[1] = second + 1;
 		vfio_set_decode(&dev, true);
 		igt_assert_eq_u64(p[0], first);
+		igt_assert_eq_u64(p[1], second);
 	}
 	dbm_munmap((void *)p, LENGTH);
 }

@@ -311,6 +311,26 @@ static void ttm_cpu_again(struct kunit *test)
 	ttm_cpu_end(test);
 }
 
+/* A signal is dealt with first: nobody waits for the driver on account of it. */
+static void ttm_cpu_signal(struct kunit *test)
+{
+	static const int errs[] = { -EINTR, -ERESTARTSYS };
+	struct ttm_mmap_test *t = test->priv;
+	struct drm_gem_object *obj = &t->bo->base;
+	struct dma_buf_range range = {};
+	int i;
+
+	ttm_cpu_make(test, (struct ttm_cpu_driver) {});
+	dma_resv_lock(obj->resv, NULL);
+	for (i = 0; i < ARRAY_SIZE(errs); i++) {
+		ttm_cpu_drv.try = errs[i];
+		KUNIT_EXPECT_EQ(test, errs[i], obj->mmap.ops->get_range(obj, 0, true, &range));
+	}
+	dma_resv_unlock(obj->resv);
+	KUNIT_EXPECT_EQ(test, ttm_cpu_drv.waits, 0);
+	ttm_cpu_end(test);
+}
+
 /* What was a while ago does not count, even to a thread that has not come back since. */
 static void ttm_cpu_late(struct kunit *test)
 {
@@ -361,6 +381,31 @@ static void ttm_cpu_allowed(struct kunit *test)
 	ttm_cpu_end(test);
 }
 
+static int ttm_cpu_no_aperture(struct ttm_device *bdev, struct ttm_resource *mem)
+{
+	return -ENOSPC;
+}
+
+/* What was begun is ended, too, where there is nothing to map after all. */
+static void ttm_cpu_no_range(struct kunit *test)
+{
+	struct ttm_mmap_test *t = test->priv;
+	struct ttm_device_funcs *funcs = ttm_cpu_make(test, (struct ttm_cpu_driver) {});
+	int (*reserve)(struct ttm_device *bdev, struct ttm_resource *mem) = funcs->io_mem_reserve;
+	u32 val;
+
+	funcs->io_mem_reserve = ttm_cpu_no_aperture;
+	t->bo->resource->bus.offset = 0;
+	KUNIT_EXPECT_FALSE(test, ttm_cpu_touch(t->native, &val));
+	KUNIT_EXPECT_FALSE(test, ttm_cpu_touch(t->shared, &val));
+	KUNIT_EXPECT_EQ(test, 2, ttm_cpu_drv.prepared);
+	KUNIT_EXPECT_EQ(test, 2, ttm_cpu_drv.finished);
+	funcs->io_mem_reserve = reserve;
+	KUNIT_EXPECT_TRUE(test, ttm_cpu_touch(t->native + PAGE_SIZE, &val));
+	KUNIT_EXPECT_EQ(test, val, 1);
+	ttm_cpu_end(test);
+}
+
 /* Each page is read-only until it is written to, once. */
 static void ttm_cpu_written(struct kunit *test)
 {
@@ -380,14 +425,14 @@ static void ttm_cpu_written(struct kunit *test)
 	ttm_cpu_end(test);
 }
 
-static int ttm_cpu_ptrace(struct ttm_mmap_test *t, unsigned long addr, void *buf, int len)
+static int ttm_cpu_ptrace(unsigned long addr, void *buf, int len, bool write)
 {
 	struct vm_area_struct *vma;
 	int ret;
 
 	mmap_read_lock(current->mm);
 	vma = vma_lookup(current->mm, addr);
-	ret = vma->vm_ops->access(vma, addr, buf, len, 0);
+	ret = vma->vm_ops->access(vma, addr, buf, len, write);
 	mmap_read_unlock(current->mm);
 	return ret;
 }
@@ -403,13 +448,35 @@ static void ttm_cpu_access(struct kunit *test)
 	/* Neither the system's nor in the translation table. */
 	t->bo->resource->mem_type = TTM_PL_VRAM;
 	funcs->access_memory = ttm_cpu_access_memory;
-	KUNIT_EXPECT_EQ(test, sizeof(val), ttm_cpu_ptrace(t, t->native, &val, sizeof(val)));
+	KUNIT_EXPECT_EQ(test, sizeof(val), ttm_cpu_ptrace(t->native, &val, sizeof(val), false));
 	KUNIT_EXPECT_EQ(test, val, 0x5a5a5a5a);
 	KUNIT_EXPECT_EQ(test, ttm_cpu_drv.accesses, sizeof(val));
 	KUNIT_EXPECT_EQ(test, ttm_cpu_drv.waits, 1);
 	ttm_cpu_drv.access = -EIO;
-	KUNIT_EXPECT_EQ(test, -EIO, ttm_cpu_ptrace(t, t->native, &val, sizeof(val)));
+	KUNIT_EXPECT_EQ(test, -EIO, ttm_cpu_ptrace(t->native, &val, sizeof(val), false));
 	t->bo->resource->mem_type = TTM_PL_SYSTEM;
+	ttm_cpu_end(test);
+}
+
+/* The driver is asked before a debugger writes, and before a page that it refuses is mapped. */
+static void ttm_cpu_write_refused(struct kunit *test)
+{
+	struct ttm_mmap_test *t = test->priv;
+	const unsigned long refused = t->native + BITS_PER_LONG * PAGE_SIZE;
+	u32 val = 42;
+
+	/* System memory: not every architecture has a way to write to the other kind. */
+	ttm_cpu_make(test, (struct ttm_cpu_driver) { .notify = true })->io_mem_reserve = NULL;
+	t->bo->resource->bus.offset = 0;
+	KUNIT_EXPECT_NE(test, 0, copy_to_user((void __user *)refused, &val, sizeof(val)));
+	KUNIT_EXPECT_EQ(test, -EFAULT, ttm_cpu_ptrace(refused, &val, sizeof(val), true));
+	KUNIT_EXPECT_EQ(test, ttm_mmap_read(test, refused), 0);
+	KUNIT_EXPECT_EQ(test, ttm_cpu_drv.written, 0);
+
+	KUNIT_EXPECT_EQ(test, sizeof(val), ttm_cpu_ptrace(t->native + 2 * PAGE_SIZE, &val,
+							  sizeof(val), true));
+	KUNIT_EXPECT_EQ(test, ttm_cpu_drv.written, BIT(2));
+	KUNIT_EXPECT_EQ(test, ttm_mmap_read(test, t->native + 2 * PAGE_SIZE), 42);
 	ttm_cpu_end(test);
 }
 
@@ -420,8 +487,10 @@ static struct kunit_case ttm_cpu_kunit_cases[] = {
 	KUNIT_CASE_PARAM(ttm_cpu_in_place, ttm_cpu_gen_params),
 	KUNIT_CASE(ttm_cpu_again),
 	KUNIT_CASE(ttm_cpu_late),
+	KUNIT_CASE(ttm_cpu_signal),
 	KUNIT_CASE(ttm_cpu_around),
 	KUNIT_CASE(ttm_cpu_allowed),
+	KUNIT_CASE(ttm_cpu_no_range),
 	KUNIT_CASE(ttm_cpu_access),
 	{}
 };
@@ -440,6 +509,7 @@ static int ttm_cpu_notify_init(struct kunit *test)
 
 static struct kunit_case ttm_cpu_notify_cases[] = {
 	KUNIT_CASE(ttm_cpu_written),
+	KUNIT_CASE(ttm_cpu_write_refused),
 	{}
 };
 

@@ -3,6 +3,11 @@
  * KUnit tests of where the CPU finds the pages of TTM buffers: through the device's
  * file and through a dma-buf.
  */
+#include <linux/dma-resv.h>
+#include <linux/uaccess.h>
+
+#include <drm/ttm/ttm_pool.h>
+
 #include "ttm_bo_mmap_test.h"
 
 /* What is written through one mapping is read through the other, everywhere. */
@@ -166,6 +171,105 @@ static void ttm_mmap_vram_runs(struct kunit *test)
 	ttm_mmap_unmap(t);
 }
 
+static int ttm_mmap_touch(unsigned long addr)
+{
+	u32 val;
+
+	return copy_from_user(&val, (void __user *)addr, sizeof(val)) ? -EFAULT : 0;
+}
+
+struct ttm_mmap_populate_case {
+	const char *desc;
+	int err;
+	int range_err;	/* what the core is told */
+};
+
+static const struct ttm_mmap_populate_case ttm_mmap_populate_cases[] = {
+	{ "a limit is reached", -ENOMEM, -EFAULT },
+	{ "the device is lost", -ENODEV, -EFAULT },
+	{ "a signal came", -EAGAIN, -EINTR },
+	{ "anything else", -EINVAL, -EINVAL },
+};
+
+KUNIT_ARRAY_PARAM_DESC(ttm_mmap_populate, ttm_mmap_populate_cases, desc);
+
+static int ttm_mmap_populate_err;
+
+static int ttm_mmap_tt_populate(struct ttm_device *bdev, struct ttm_tt *tt,
+				struct ttm_operation_ctx *ctx)
+{
+	int err = ttm_mmap_populate_err;
+
+	ttm_mmap_populate_err = 0;
+	return err ?: ttm_pool_alloc(&bdev->pool, tt, ctx);
+}
+
+/* What the driver has no pages for calls no OOM killer, is not revoked, and not for ever. */
+static void ttm_mmap_populate(struct kunit *test)
+{
+	const struct ttm_mmap_populate_case *c = test->param_value;
+	struct ttm_mmap_test *t = test->priv;
+	struct drm_gem_object *obj = &t->bo->base;
+	struct dma_buf_range range = {};
+
+	ttm_mmap_funcs(test)->ttm_tt_populate = ttm_mmap_tt_populate;
+	ttm_mmap_populate_err = c->err;
+	dma_resv_lock(obj->resv, NULL);
+	KUNIT_EXPECT_EQ(test, c->range_err, obj->mmap.ops->get_range(obj, 0, true, &range));
+	dma_resv_unlock(obj->resv);
+	KUNIT_EXPECT_EQ(test, 0, ttm_mmap_touch(t->native));
+	ttm_mmap_unmap(t);
+}
+
+/* Foreign pages are mapped by their exporter alone, unless they are for mapping. */
+static void ttm_mmap_external(struct kunit *test)
+{
+	struct ttm_mmap_test *t = test->priv;
+
+	ttm_mmap_write(test, t->native, 41);
+	dma_resv_lock(t->bo->base.resv, NULL);
+	t->bo->ttm->page_flags |= TTM_TT_FLAG_EXTERNAL;
+	ttm_bo_unmap_virtual(t->bo);
+	dma_resv_unlock(t->bo->base.resv);
+	KUNIT_EXPECT_EQ(test, -EFAULT, ttm_mmap_touch(t->native));
+	KUNIT_EXPECT_EQ(test, -EFAULT, ttm_mmap_touch(t->shared));
+
+	t->bo->ttm->page_flags |= TTM_TT_FLAG_EXTERNAL_MAPPABLE;
+	KUNIT_EXPECT_EQ(test, ttm_mmap_read(test, t->native), 41);
+	t->bo->ttm->page_flags &= ~(TTM_TT_FLAG_EXTERNAL | TTM_TT_FLAG_EXTERNAL_MAPPABLE);
+	ttm_mmap_unmap(t);
+}
+
+static void ttm_mmap_io_mem_free(struct ttm_device *bdev, struct ttm_resource *mem)
+{
+}
+
+/* A look takes no part of an aperture, and sees what an access took. */
+static void ttm_mmap_look(struct kunit *test)
+{
+	struct ttm_mmap_test *t = test->priv;
+	struct drm_gem_object *obj = &t->bo->base;
+	struct dma_buf_range range = {};
+	int err;
+
+	ttm_mmap_make_vram(test);
+	ttm_mmap_funcs(test)->io_mem_free = ttm_mmap_io_mem_free;
+	dma_resv_lock(obj->resv, NULL);
+	t->bo->resource->bus.offset = 0;
+	KUNIT_EXPECT_EQ(test, -ENODATA, obj->mmap.ops->get_range(obj, 0, false, &range));
+	KUNIT_EXPECT_EQ(test, 0, t->bo->resource->bus.offset);
+	dma_resv_unlock(obj->resv);
+
+	KUNIT_EXPECT_EQ(test, ttm_mmap_read(test, t->native), 0);
+	dma_resv_lock(obj->resv, NULL);
+	err = obj->mmap.ops->get_range(obj, 0, false, &range);
+	KUNIT_EXPECT_EQ(test, 0, err);
+	if (!err)
+		obj->mmap.ops->put_range(obj, &range);
+	dma_resv_unlock(obj->resv);
+	ttm_mmap_unmap(t);
+}
+
 static struct kunit_case ttm_mmap_cases[] = {
 	KUNIT_CASE(ttm_mmap_same_bytes),
 	KUNIT_CASE(ttm_mmap_unmap_virtual),
@@ -174,6 +278,9 @@ static struct kunit_case ttm_mmap_cases[] = {
 	KUNIT_CASE(ttm_mmap_unplugged),
 	KUNIT_CASE(ttm_mmap_swapped),
 	KUNIT_CASE(ttm_mmap_vram_runs),
+	KUNIT_CASE_PARAM(ttm_mmap_populate, ttm_mmap_populate_gen_params),
+	KUNIT_CASE(ttm_mmap_external),
+	KUNIT_CASE(ttm_mmap_look),
 	{}
 };
 

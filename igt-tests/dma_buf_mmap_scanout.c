@@ -26,6 +26,12 @@
  * SUBTEST: offset-end
  * Description: Nothing behind the end of the buffer is looked at
  *
+ * SUBTEST: readonly-bar
+ * Description: What may not be mapped for importers is refused by the check, not in the commit
+ *
+ * SUBTEST: revoked-bar
+ * Description: What is revoked for good stays on the screen, black, and is not put there anew
+ *
  * SUBTEST: offset-planes
  * Description: The same of each of two planes
  *
@@ -196,10 +202,9 @@ static void two_buffers(void)
 	semiplanar(true, (const size_t[]) { 0, 0, 3 * SZ_4K }, 3);
 }
 
-static uint32_t property_id(uint32_t connector, const char *name)
+static uint32_t property_id(uint32_t object, uint32_t type, const char *name)
 {
-	drmModeObjectPropertiesPtr all =
-		drmModeObjectGetProperties(kms.drm, connector, DRM_MODE_OBJECT_CONNECTOR);
+	drmModeObjectPropertiesPtr all = drmModeObjectGetProperties(kms.drm, object, type);
 	uint32_t id = 0;
 
 	igt_assert(all);
@@ -255,7 +260,8 @@ static void write_back(uint32_t connector, uint32_t fb)
 
 	igt_assert(req);
 	for (int i = 0; i < (int)ARRAY_SIZE(props); i++) {
-		const uint32_t id = property_id(connector, props[i].name);
+		const uint32_t id = property_id(connector, DRM_MODE_OBJECT_CONNECTOR,
+						props[i].name);
 
 		igt_assert_lte(0, drmModeAtomicAddProperty(req, connector, id, props[i].value));
 	}
@@ -293,11 +299,141 @@ static void writeback_offset(void)
 	buffer_destroy(&shown);
 }
 
+static uint32_t plane_with(uint32_t fb)
+{
+	drmModePlaneResPtr res;
+	uint32_t id = 0;
+
+	igt_require_f(!drmSetClientCap(kms.drm, DRM_CLIENT_CAP_ATOMIC, 1),
+		      "there are no atomic commits\n");
+	res = drmModeGetPlaneResources(kms.drm);
+	igt_assert(res);
+	for (uint32_t i = 0; i < res->count_planes; i++) {
+		drmModePlanePtr plane = drmModeGetPlane(kms.drm, res->planes[i]);
+
+		if (plane && plane->fb_id == fb)
+			id = plane->plane_id;
+		drmModeFreePlane(plane);
+	}
+	drmModeFreePlaneResources(res);
+	igt_assert(id);
+	return id;
+}
+
+/* Returns 0 or the error of a commit that shows @fb on @plane. */
+static int commit(uint32_t plane, uint32_t fb, uint32_t flags)
+{
+	const uint32_t id = property_id(plane, DRM_MODE_OBJECT_PLANE, "FB_ID");
+	drmModeAtomicReqPtr req = drmModeAtomicAlloc();
+	int err;
+
+	igt_assert(req);
+	igt_assert_lte(0, drmModeAtomicAddProperty(req, plane, id, fb));
+	err = drmModeAtomicCommit(kms.drm, req, flags, NULL);
+	drmModeAtomicFree(req);
+	return err;
+}
+
+struct imported {
+	int dmabuf;
+	uint32_t handle, fb;
+};
+
+static struct imported import_frame(const struct vfio_dev *dev, size_t size, int access)
+{
+	const uint32_t pitches[4] = { kms.mode.hdisplay * 4 }, offsets[4] = {};
+	struct vfio_region_dma_range r = { SZ_2M, size };
+	struct imported i = { .dmabuf = __vfio_export(dev, &r, 1, access | O_CLOEXEC) };
+	uint32_t handles[4] = {};
+
+	igt_assert_fd(i.dmabuf);
+	igt_assert_eq(drm_import(kms.drm, i.dmabuf, &i.handle), 0);
+	handles[0] = i.handle;
+	igt_assert_eq(drmModeAddFB2(kms.drm, kms.mode.hdisplay, kms.mode.vdisplay,
+				    DRM_FORMAT_XRGB8888, handles, pitches, offsets, &i.fb, 0), 0);
+	return i;
+}
+
+static void import_end(const struct imported *i)
+{
+	igt_assert_eq(drmModeRmFB(kms.drm, i->fb), 0);
+	drm_close_handle(kms.drm, i->handle);
+	close(i->dmabuf);
+}
+
+/* A frame that is shown, and a BAR */
+struct screen {
+	struct vfio_dev dev;
+	struct buffer b;
+	uint32_t fb, plane;
+};
+
+static struct screen screen_open(void)
+{
+	const size_t size = (kms_fb_size(&kms) + SZ_4K - 1) & ~(SZ_4K - 1);
+	struct screen s = { .dev = { .fd = -1, .iommufd = -1 } };
+
+	vfio_require(&s.dev, SZ_2M + size, UINT64_MAX);
+	vfio_open(&s.dev);
+	s.b = buffer_create(size);
+	picture(s.b.p, size);
+	s.fb = kms_show(&kms, s.b.handle);
+	s.plane = plane_with(s.fb);
+	return s;
+}
+
+static void screen_close(struct screen *s)
+{
+	kms_hide(&kms, s->fb);
+	buffer_destroy(&s->b);
+}
+
+/* As a compositor asks: is it for the plane, or to be composed? */
+static void readonly_bar(void)
+{
+	struct screen s = screen_open();
+	const uint32_t wanted = kms_crc(&kms);
+	struct imported i = import_frame(&s.dev, s.b.size, O_RDONLY);
+
+	igt_assert_eq(commit(s.plane, i.fb, DRM_MODE_ATOMIC_TEST_ONLY), -EINVAL);
+	igt_assert_eq(commit(s.plane, i.fb, 0), -EINVAL);
+	igt_assert_eq(kms_crc(&kms), wanted);
+	import_end(&i);
+
+	i = import_frame(&s.dev, s.b.size, O_RDWR);
+	igt_assert_eq(commit(s.plane, i.fb, DRM_MODE_ATOMIC_TEST_ONLY), 0);
+	import_end(&i);
+	vfio_close(&s.dev);
+	screen_close(&s);
+}
+
+/* A compositor says with each frame what is on each plane. */
+static void revoked_bar(void)
+{
+	const uint32_t black = kms_crc_black(&kms);
+	struct screen s = screen_open();
+	struct imported i = import_frame(&s.dev, s.b.size, O_RDWR);
+
+	igt_assert_eq(commit(s.plane, i.fb, 0), 0);
+	vfio_close(&s.dev);
+	igt_assert_eq(commit(s.plane, i.fb, DRM_MODE_ATOMIC_TEST_ONLY), 0);
+	igt_assert_eq(commit(s.plane, i.fb, 0), 0);
+	igt_assert_eq(kms_crc(&kms), black);
+
+	igt_assert_eq(commit(s.plane, s.fb, 0), 0);
+	igt_assert_eq(commit(s.plane, i.fb, DRM_MODE_ATOMIC_TEST_ONLY), -EINVAL);
+	import_end(&i);
+	screen_close(&s);
+}
+
 static const struct dbm_test tests[] = {
 	{ "offset", "A framebuffer that begins within its buffer looks as one at its start",
 	  offset },
 	{ "offset-end", "Nothing behind the end of the buffer is looked at", offset_end },
 	{ "offset-bar", "The same at the end of a VFIO BAR, of any alignment", offset_bar },
+	{ "readonly-bar", "What may not be mapped for importers is refused by the check",
+	  readonly_bar },
+	{ "revoked-bar", "What is revoked for good stays on the screen, black", revoked_bar },
 	{ "offset-planes", "The same of each of two planes", offset_planes },
 	{ "two-buffers", "Planes may be in buffers of their own", two_buffers },
 	{ "writeback-offset", "What is written back lands at the offset, and nowhere else",

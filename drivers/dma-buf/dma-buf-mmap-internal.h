@@ -55,6 +55,7 @@ int dma_buf_mmap_copy(struct dma_buf_mmap *m, pgoff_t pgoff, size_t offset,
 /* Only with CONFIG_DMABUF_MMAP_VMAP */
 void dma_buf_vmap_revoke(struct dma_buf *dmabuf);
 int dma_buf_vmap_restore(struct dma_buf *dmabuf);
+int dma_buf_may_vmap_core(const struct dma_buf *dmabuf);
 int dma_buf_vmap_core(struct dma_buf *dmabuf, struct iosys_map *map);
 void dma_buf_vunmap_core(struct dma_buf *dmabuf);
 

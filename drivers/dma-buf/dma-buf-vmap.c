@@ -155,15 +155,25 @@ int dma_buf_vmap_restore(struct dma_buf *dmabuf)
 				 false, &iomem);
 }
 
+/* dma_buf_may_vmap() for exporters without a vmap op of their own. */
+int dma_buf_may_vmap_core(const struct dma_buf *dmabuf)
+{
+	const struct dma_buf_mmap *m = dmabuf->mmap;
+
+	if (dmabuf->size > DMA_BUF_VMAP_MAX)
+		return -E2BIG;
+	if (m->flags & DMA_BUF_MMAP_STRICT &&
+	    !(dmabuf->file->f_mode & FMODE_WRITE))
+		return -EACCES;
+	return m->ops->may_map ? m->ops->may_map(m->priv) : 0;
+}
+
 /*
- * dma_buf_vmap() for exporters without a vmap op of their own.  Returns 0 also
- * while the buffer is revoked for a while; -EACCES if no CPU may map it, or if it was
- * opened read-only and is strict, as importers write when they please; -EPERM if the caching
- * cannot be had; -ENODEV if it is revoked for good; -E2BIG.
+ * dma_buf_vmap() for the same.  Returns 0 also while the buffer is revoked for a while;
+ * -EPERM if the caching cannot be had; else as dma_buf_may_vmap().
  */
 int dma_buf_vmap_core(struct dma_buf *dmabuf, struct iosys_map *map)
 {
-	const struct dma_buf_mmap *m = dmabuf->mmap;
 	struct vm_struct *area;
 	unsigned long addr;
 	struct page *dummy;
@@ -172,16 +182,9 @@ int dma_buf_vmap_core(struct dma_buf *dmabuf, struct iosys_map *map)
 
 	dma_resv_assert_held(dmabuf->resv);
 
-	if (m->ops->may_map) {
-		err = m->ops->may_map(m->priv);
-		if (err)
-			return err;
-	}
-	if (dmabuf->size > DMA_BUF_VMAP_MAX)
-		return -E2BIG;
-	if (m->flags & DMA_BUF_MMAP_STRICT &&
-	    !(dmabuf->file->f_mode & FMODE_WRITE))
-		return -EACCES;
+	err = dma_buf_may_vmap_core(dmabuf);
+	if (err)
+		return err;
 
 	err = -ENOMEM;
 	dummy = alloc_page(GFP_KERNEL | __GFP_ZERO);

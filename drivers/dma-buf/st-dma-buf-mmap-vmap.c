@@ -60,6 +60,7 @@ static void st_vmap(struct kunit *test)
 	st_expect_vmap(test, &map);
 	dma_buf_st_set_err(t, -ENODEV);
 	KUNIT_EXPECT_EQ(test, 33, st_vread(&map, 7));
+	KUNIT_EXPECT_EQ(test, 0, dma_buf_may_vmap(t->dmabuf));
 	dma_buf_vunmap_unlocked(t->dmabuf, &map);
 	KUNIT_EXPECT_EQ(test, t->exp->gets, t->exp->puts);
 }
@@ -76,9 +77,11 @@ static void st_vmap_revoked(struct kunit *test)
 	dma_buf_st_export(test, NR_PAGES * PAGE_SIZE, O_RDWR);
 	dma_buf_st_set_err(t, -ENODEV);
 	KUNIT_EXPECT_EQ(test, -ENODEV, dma_buf_vmap_unlocked(t->dmabuf, &map));
+	KUNIT_EXPECT_EQ(test, -ENODEV, dma_buf_may_vmap(t->dmabuf));
 	dma_buf_st_set_err(t, -EACCES);
 	KUNIT_EXPECT_EQ(test, -EACCES, dma_buf_vmap_unlocked(t->dmabuf, &map));
 	dma_buf_st_set_err(t, -EAGAIN);
+	KUNIT_EXPECT_EQ(test, 0, dma_buf_may_vmap(t->dmabuf));
 	KUNIT_ASSERT_EQ(test, 0, dma_buf_vmap_unlocked(t->dmabuf, &map));
 	KUNIT_EXPECT_TRUE(test, map.is_iomem);
 	KUNIT_EXPECT_EQ(test, 0, st_vread(&map, 0));
@@ -91,13 +94,14 @@ static void st_vmap_revoked(struct kunit *test)
 /* Who maps through an importer writes when the importer does. */
 static void st_vmap_readonly(struct kunit *test)
 {
+	const int err = IS_ENABLED(CONFIG_DMABUF_MMAP_VMAP) ? -EACCES : -EOPNOTSUPP;
 	struct st_test *t = test->priv;
 	struct iosys_map map;
 
 	t->exp->flags = DMA_BUF_MMAP_STRICT;
 	dma_buf_st_export(test, NR_PAGES * PAGE_SIZE, O_RDONLY);
-	KUNIT_EXPECT_EQ(test, IS_ENABLED(CONFIG_DMABUF_MMAP_VMAP) ? -EACCES : -EOPNOTSUPP,
-			dma_buf_vmap_unlocked(t->dmabuf, &map));
+	KUNIT_EXPECT_EQ(test, err, dma_buf_vmap_unlocked(t->dmabuf, &map));
+	KUNIT_EXPECT_EQ(test, err, dma_buf_may_vmap(t->dmabuf));
 }
 
 /* A caching that the memory does not have is refused here too. */

@@ -6,6 +6,8 @@ TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/dmabuf-mmap
 OUT=$(realpath -m "${OUT:-$TOP/out}")
 export CCACHE_DIR=$CACHE/ccache CCACHE_MAXSIZE=${CCACHE_MAXSIZE:-10G}
+# What is not in there is compiled, without a run of the preprocessor before that.
+export CCACHE_DEPEND=1
 JOBS=${JOBS:-$(($(nproc) + 1))}
 : "$OUT" "$JOBS"
 

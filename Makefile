@@ -35,7 +35,7 @@ regress: setup ## the kernel's own tests and IGT's, stock and patched side by si
 compat: setup ## what user space can do with mappings of each exporter, stock and patched: every difference is a failure or has a reason; QUICK=1 only patched; UPDATE=1: what stock is
 	$(S)compat
 
-mesa: setup ## Mesa with mesa-patches/, for the guest's root "desktop": prints its directory; the first time 10 minutes on 2 cores
+mesa: setup ## Mesa with mesa-patches/, for the guest's root "desktop": prints its directory; the first time 15 minutes on 2 cores
 	$(S)mesa
 
 mesa-test: setup ## what Mesa's software drivers do with buffers of each exporter, stock and patched kernel: a table, out/mesa-programs.txt; MESA=dir that Mesa too; KERNELS=patched only there

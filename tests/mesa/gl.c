@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* Copyright © 2026 dmabuf-mmap authors */
 #include <drm_fourcc.h>
+#include <fcntl.h>
 #include <gbm.h>
 
 #include "igt.h"
@@ -37,6 +38,25 @@ void gl_check(const char *what)
 		finish("%s=GL-%#x", what, error);
 }
 
+static int open_render(const char *driver)
+{
+	char path[32];
+
+	for (int i = 128; i < 192; i++) {
+		drmVersionPtr version;
+		int fd;
+
+		snprintf(path, sizeof(path), "/dev/dri/renderD%d", i);
+		fd = open(path, O_RDWR | O_CLOEXEC);
+		version = fd < 0 ? NULL : drmGetVersion(fd);
+		if (version && !strcmp(version->name, driver))
+			return fd;
+		if (fd >= 0)
+			close(fd);
+	}
+	return -1;
+}
+
 static EGLDisplay display_of(const char *driver)
 {
 	struct gbm_device *gbm;
@@ -47,9 +67,14 @@ static EGLDisplay display_of(const char *driver)
 		setenv("LIBGL_ALWAYS_SOFTWARE", "1", 1);
 		return eglGetPlatformDisplay(EGL_PLATFORM_SURFACELESS_MESA, NULL, NULL);
 	}
-	setenv("GALLIUM_DRIVER", driver, 1);
-	card = drm_open_by_name("vkms");
-	igt_require_f(card >= 0, "there is no vkms\n");
+	if (!strcmp(driver, "radeonsi")) {
+		card = open_render("amdgpu");
+		igt_assert_f(card >= 0, "there is no amdgpu\n");
+	} else {
+		setenv("GALLIUM_DRIVER", driver, 1);
+		card = drm_open_by_name("vkms");
+		igt_require_f(card >= 0, "there is no vkms\n");
+	}
 	gbm = gbm_create_device(card);
 	igt_assert_f(gbm, "gbm_create_device: %s\n", strerror(errno));
 	return eglGetPlatformDisplay(EGL_PLATFORM_GBM_KHR, gbm, NULL);

@@ -2,11 +2,11 @@
 /* Copyright © 2026 dmabuf-mmap authors */
 #include <fcntl.h>
 #include <sys/mman.h>
-#include <vulkan/vulkan.h>
 
 #include "igt.h"
 #include "case.h"
 #include "picture.h"
+#include "vk.h"
 #include "dma_buf_mmap/ptdump.h"
 
 /* The same of lavapipe, the software driver of Vulkan */
@@ -20,77 +20,16 @@ static VkPhysicalDevice physical;
 static VkDevice device;
 static PFN_vkGetMemoryFdPropertiesKHR fd_properties;
 
-static const char *vk_name(VkResult result)
-{
-	static char text[24];
-
-	switch (result) {
-	case VK_SUCCESS: return "ok";
-	case VK_ERROR_INVALID_EXTERNAL_HANDLE: return "VK_ERROR_INVALID_EXTERNAL_HANDLE";
-	case VK_ERROR_OUT_OF_DEVICE_MEMORY: return "VK_ERROR_OUT_OF_DEVICE_MEMORY";
-	case VK_ERROR_OUT_OF_HOST_MEMORY: return "VK_ERROR_OUT_OF_HOST_MEMORY";
-	case VK_ERROR_MEMORY_MAP_FAILED: return "VK_ERROR_MEMORY_MAP_FAILED";
-	default:
-		break;
-	}
-	snprintf(text, sizeof(text), "VK-%d", result);
-	return text;
-}
-
-static void vk_check(VkResult result, const char *what)
-{
-	igt_assert_f(!result, "%s: %s\n", what, vk_name(result));
-}
-
-/* The first device whose name has llvmpipe in it */
-static void find_lavapipe(VkInstance instance)
-{
-	VkPhysicalDevice all[8];
-	uint32_t count = ARRAY_SIZE(all);
-
-	vk_check(vkEnumeratePhysicalDevices(instance, &count, all), "vkEnumeratePhysicalDevices");
-	for (uint32_t i = 0; i < count && !physical; i++) {
-		VkPhysicalDeviceProperties properties;
-
-		vkGetPhysicalDeviceProperties(all[i], &properties);
-		if (strstr(properties.deviceName, "llvmpipe"))
-			physical = all[i];
-	}
-	igt_assert_f(physical, "there is no lavapipe\n");
-}
-
-static void vk_open(void)
+static void open_lavapipe(void)
 {
 	static const char * const extensions[] = {
 		VK_KHR_EXTERNAL_MEMORY_FD_EXTENSION_NAME,
 		VK_EXT_EXTERNAL_MEMORY_DMA_BUF_EXTENSION_NAME,
 	};
-	const VkApplicationInfo application = {
-		.sType = VK_STRUCTURE_TYPE_APPLICATION_INFO,
-		.apiVersion = VK_API_VERSION_1_1,
-	};
-	const VkInstanceCreateInfo create = {
-		.sType = VK_STRUCTURE_TYPE_INSTANCE_CREATE_INFO,
-		.pApplicationInfo = &application,
-	};
-	const float priority = 1;
-	const VkDeviceQueueCreateInfo queue = {
-		.sType = VK_STRUCTURE_TYPE_DEVICE_QUEUE_CREATE_INFO,
-		.queueCount = 1,
-		.pQueuePriorities = &priority,
-	};
-	const VkDeviceCreateInfo create_device = {
-		.sType = VK_STRUCTURE_TYPE_DEVICE_CREATE_INFO,
-		.queueCreateInfoCount = 1,
-		.pQueueCreateInfos = &queue,
-		.enabledExtensionCount = ARRAY_SIZE(extensions),
-		.ppEnabledExtensionNames = extensions,
-	};
-	VkInstance instance;
+	struct vk vk = vk_open("llvmpipe", extensions, ARRAY_SIZE(extensions));
 
-	vk_check(vkCreateInstance(&create, NULL, &instance), "vkCreateInstance");
-	find_lavapipe(instance);
-	vk_check(vkCreateDevice(physical, &create_device, NULL, &device), "vkCreateDevice");
+	physical = vk.physical;
+	device = vk.device;
 	fd_properties = (void *)vkGetDeviceProcAddr(device, "vkGetMemoryFdPropertiesKHR");
 	igt_assert(fd_properties);
 }
@@ -163,7 +102,7 @@ static struct picture begin(const char *source)
 	struct picture p = picture_create(source, WIDTH, HEIGHT);
 
 	picture_fill(&p, SEED);
-	vk_open();
+	open_lavapipe();
 	return p;
 }
 
@@ -332,7 +271,7 @@ static void op_properties(const char *driver, const char *source)
 	struct picture p = picture_create(source, WIDTH, HEIGHT);
 
 	(void)driver;
-	vk_open();
+	open_lavapipe();
 	properties(p.b.fd, true);
 }
 
@@ -371,7 +310,7 @@ static void op_properties_other(const char *driver, const char *source)
 	int fd = other_fd(source);
 
 	(void)driver;
-	vk_open();
+	open_lavapipe();
 	properties(fd, false);
 }
 
@@ -390,7 +329,7 @@ static void op_too_large(const char *driver, const char *source)
 	struct picture p = picture_create(source, WIDTH, HEIGHT);
 
 	(void)driver;
-	vk_open();
+	open_lavapipe();
 	import_fails(dup(p.b.fd), SOURCE_SIZE + 4096);
 }
 
@@ -399,7 +338,7 @@ static void op_import_other(const char *driver, const char *source)
 	int fd = other_fd(source);
 
 	(void)driver;
-	vk_open();
+	open_lavapipe();
 	import_fails(fd, 4096);
 }
 

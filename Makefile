@@ -38,7 +38,7 @@ compat: setup ## what user space can do with mappings of each exporter, stock an
 mesa: setup ## Mesa with mesa-patches/, for the guest's root "desktop": prints its directory; the first time 15 minutes on 2 cores
 	$(S)mesa
 
-mesa-test: setup ## what Mesa's software drivers do with buffers of each exporter, stock and patched kernel: a table, out/mesa-programs.txt; MESA=dir that Mesa too; KERNELS=patched only there
+mesa-test: setup ## what Mesa's software drivers, RADV and radeonsi do with buffers of each exporter, stock and patched kernel: a table, out/mesa-programs.txt; MESA=dir that Mesa too; KERNELS=patched only there
 	$(S)mesa-test programs
 
 demo-scanout: setup ## compositors show buffers of each exporter, composed and on planes, revoked, and bad ones, stock and patched kernel: a table, out/mesa-scanout.txt; MESA=dir, KERNELS=patched as above

@@ -99,7 +99,7 @@ static void forget(uint32_t handle)
 	dmabufs[handle] = 0;
 }
 
-static int addr_to_dmabuf(void *args)
+static int ask_kernel(unsigned long request, void *args)
 {
 	static int real = -1;
 	char path[32];
@@ -109,7 +109,18 @@ static int addr_to_dmabuf(void *args)
 		snprintf(path, sizeof(path), "/dev/dri/card%d", i);
 		real = syscall(SYS_openat, AT_FDCWD, path, O_RDWR | O_CLOEXEC);
 	}
-	return real < 0 ? fail(ENODEV) : next_ioctl(real, DRM_IOCTL_PRIME_ADDR_TO_HANDLE, args);
+	return real < 0 ? fail(ENODEV) : next_ioctl(real, request, args);
+}
+
+/* The shim's answer, and whether there is somebody to ask for addresses */
+static int get_cap(int fd, struct drm_get_cap *cap)
+{
+	struct drm_get_cap kernel = *cap;
+	int err = next_ioctl(fd, DRM_IOCTL_GET_CAP, cap);
+
+	if (!err && cap->capability == DRM_CAP_PRIME && !ask_kernel(DRM_IOCTL_GET_CAP, &kernel))
+		cap->value |= kernel.value & DRM_PRIME_CAP_ADDRESS;
+	return err;
 }
 
 /* What the GPU finds where it was given memory last, if that is of an import */
@@ -151,7 +162,11 @@ int ioctl(int fd, unsigned long request, ...)
 		break;
 	case _IOC_NR(DRM_IOCTL_PRIME_ADDR_TO_HANDLE):
 		if (is_amdgpu(fd))
-			return addr_to_dmabuf(arg);
+			return ask_kernel(request, arg);
+		break;
+	case _IOC_NR(DRM_IOCTL_GET_CAP):
+		if (is_amdgpu(fd))
+			return get_cap(fd, arg);
 		break;
 	}
 	return next_ioctl(fd, request, arg);

@@ -9,43 +9,45 @@ export KERNELS MESAS MESA QUICK V QEMU ACCEL SMP MEM QEMU_ARGS KEEP ARCHS RESUME
 export KSRC := $(if $(KSRC),$(abspath $(KSRC)))
 Q := $(if $(V),,@)
 S := $(Q)scripts/
+# The script, then the report of it and of what ran before, out/report/index.html
+reported = $(Q)scripts/$1; status=$$?; scripts/page; exit $$status
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*##/ { printf "  make %-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 	@sed -n 's/^## /  /p' $(firstword $(MAKEFILE_LIST))
 
 run: setup ## the demonstration, one line per claim; CMD='...' runs a shell line in the guest instead; CONFIG=debug for that kernel
-	$(S)run $(if $(CMD),'$(subst ','\'',$(value CMD))')
+	$(if $(CMD),$(S)run '$(subst ','\'',$(value CMD))',$(call reported,run))
 
 shell: setup ## a shell in the guest with the devices present; CONFIG=debug for that kernel
 	$(S)run -i
 
 check: setup ## all checks and tests; ends with "N passed, N failed, N skipped"; CONFIG=kasan for that kernel
-	$(S)check
+	$(call reported,check)
 
 mutants: setup ## break the kernel in one way after the other: does a test notice? takes over an hour. NAMES='zap-none open' only these of tests/mutants
 	$(S)mutants $(NAMES)
 
 bench: setup ## guest instructions of mapping, touching, zapping: stock and patched; QUICK=1 only patched; UPDATE=1: the new baseline
-	$(S)bench
+	$(call reported,bench)
 
 regress: setup ## the kernel's own tests and IGT's, stock and patched side by side; GROUP="kunit igt-qxl" for some; RESUME=1: what has no result yet
-	$(S)regress $(GROUP)
+	$(call reported,regress $(GROUP))
 
 compat: setup ## what user space can do with mappings of each exporter, stock and patched: every difference is a failure or has a reason; QUICK=1 only patched; UPDATE=1: what stock is
-	$(S)compat
+	$(call reported,compat)
 
 mesa: setup ## Mesa with mesa-patches/, for the guest's root "desktop": prints its directory; the first time 15 minutes on 2 cores
 	$(S)mesa
 
 mesa-test: setup ## what Mesa's software drivers, RADV and radeonsi do with buffers of each exporter, stock and patched kernel: a table, out/mesa-programs.txt; MESA=dir that Mesa too; KERNELS=patched only there
-	$(S)mesa-test programs
+	$(call reported,mesa-test programs)
 
 demo-scanout: setup ## compositors show buffers of each exporter, composed and on planes, revoked, and bad ones, stock and patched kernel: a table, out/mesa-scanout.txt; MESA=dir, KERNELS=patched as above
-	$(S)mesa-test scanout
+	$(call reported,mesa-test scanout)
 
 demo-clients: setup ## GStreamer and ffmpeg hand dma-bufs to weston and the display, and map what is shown, stock and patched kernel: a table, out/mesa-clients.txt
-	$(S)mesa-test clients
+	$(call reported,mesa-test clients)
 
 kunit: setup ## only the KUnit suites, on UML
 	$(S)kunit uml
@@ -90,6 +92,7 @@ clean: ## remove out/
 distclean-cache: ## remove what was downloaded and built: ~/.cache/dmabuf-mmap
 	$(S)distclean-cache
 
+## out/report/index.html is a page of what run, check, bench, regress, compat, mesa-test and demo-* found.
 ## KSRC=~/linux builds from your own tree (mutants: never), OUT=... is for results instead of out/, V=1 shows commands.
 ## QEMU=..., ACCEL=kvm|tcg, SMP=2, MEM=3G, QEMU_ARGS=..., TIMEOUT=600 (seconds): how the guest runs.
 ## In the guest /src is this checkout and /results is out/run: make run CMD='/src/out/mytest'

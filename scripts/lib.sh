@@ -79,6 +79,27 @@ holder() {
 	fi
 } 2>/dev/null
 
+# background COMMAND...: runs it beside the script, in a process group of its own, without
+# input, until the script ends; wait_background waits for all and fails if one failed.
+pids=()
+background() {
+	set -m
+	"$@" </dev/null &
+	set +m
+	pids+=($!)
+	trap end_background EXIT
+	trap 'exit 130' INT TERM HUP
+}
+wait_background() {
+	local pid
+	for pid in "${pids[@]}"; do wait "$pid" || return; done
+	pids=()
+}
+end_background() {
+	local pid
+	for pid in "${pids[@]}"; do kill -- "-$pid" 2>/dev/null || :; done
+}
+
 # step TEXT COMMAND...: run it, its output to a log; print one line with the time.
 # If it fails, say so with $hint, or else with the end of the log.
 step() {

@@ -5,7 +5,7 @@
 	igt-dropin clean distclean-cache setup
 
 CONFIG ?= perf
-export KERNELS MESAS MESA QUICK V QEMU ACCEL SMP MEM QEMU_ARGS KEEP ARCHS RESUME
+export IGT_SRC KERNELS MESAS MESA QUICK V QEMU ACCEL SMP MEM QEMU_ARGS KEEP ARCHS RESUME
 export KSRC := $(if $(KSRC),$(abspath $(KSRC)))
 Q := $(if $(V),,@)
 S := $(Q)scripts/
@@ -22,7 +22,7 @@ run: setup ## the demonstration, one line per claim; CMD='...' runs a shell line
 shell: setup ## a shell in the guest with the devices present; CONFIG=debug for that kernel
 	$(S)run -i
 
-check: setup ## all checks and tests; ends with "N passed, N failed, N skipped"; CONFIG=kasan for that kernel
+check: setup ## all checks and tests; ends with "N passed, N failed, N skipped"; CONFIG=kasan for that kernel; IGT_SRC=~/igt-gpu-tools: the drop-in in that tree too
 	$(call reported,check)
 
 mutants: setup ## break the kernel in one way after the other: does a test notice? takes over an hour. NAMES='zap-none open' only these of tests/mutants
@@ -55,8 +55,8 @@ kunit: setup ## only the KUnit suites, on UML
 lint: setup ## only the static checks of what this repository adds
 	$(S)lint
 
-ports: setup ## how the CPU maps what each driver exports, what is unported, what was tested
-	$(S)ports
+ports: setup ## how the CPU maps what each driver exports, what is unported, what was tested; M=~/driver: of a driver that is in no kernel tree
+	$(S)ports $(M)
 
 docs: setup ## our pages of the kernel documentation, in out/docs
 	$(S)docs

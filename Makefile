@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # Thin: each target calls one script. Start with: make help
 .DEFAULT_GOAL := help
-.PHONY: help run shell check mutants bench regress compat mesa mesa-test demo-scanout demo-clients image kunit lint ports docs apply series bisect compile-test deb \
+.PHONY: help run shell check mutants bench regress compat mesa mesa-test demo-scanout demo-clients image kunit lint ports docs apply series bisect compile-test module deb \
 	igt-dropin clean distclean-cache setup
 
 CONFIG ?= perf
@@ -76,6 +76,10 @@ bisect: setup ## build after each patch what it touches: a line per patch; PATCH
 
 compile-test: setup ## W=1 on x86-64, arm64, arm: what only the patched tree is warned of; hours. ONLY='drivers/vfio mm/pfnmap.c' ARCHS='arm'
 	$(S)compile-test $(ONLY)
+
+module: setup ## build a driver that is in no kernel tree, and load it in the guest: M=~/driver; CMD='...' is run there then
+	$(if $(M),,$(error say where the driver is: make module M=~/driver))
+	$(S)module '$(M)' $(if $(CMD),'$(subst ','\'',$(value CMD))')
 
 deb: setup ## an installable kernel package in out/; CONFIG_FILE=/boot/config-... to choose its configuration
 	$(S)deb

@@ -10,8 +10,10 @@
 #include <linux/dma-fence.h>
 #include <linux/dma-resv.h>
 #include <linux/file.h>
+#include <linux/fs.h>
 #include <linux/mm.h>
 #include <linux/mman.h>
+#include <linux/path.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/workqueue.h>
@@ -485,6 +487,25 @@ static void st_lookup(struct kunit *test)
 	vm_munmap(anon, PAGE_SIZE);
 }
 
+/* A path to the buffer, as O_PATH has it, keeps the buffer and not its file. */
+static void st_closed(struct kunit *test)
+{
+	struct st_test *t = test->priv;
+	struct path path;
+
+	dma_buf_st_export(test, NR_PAGES * PAGE_SIZE, O_RDWR);
+	path = t->dmabuf->file->f_path;
+	path_get(&path);
+	dma_buf_put(t->dmabuf);
+	flush_delayed_fput();
+	KUNIT_EXPECT_NULL(test, t->dmabuf->file);
+	KUNIT_EXPECT_NULL(test, get_file_active(&t->dmabuf->file));
+	path_put(&path);
+	/* It is gone, and the exporter with it. */
+	t->dmabuf = NULL;
+	t->exp = NULL;
+}
+
 static struct kunit_case st_cases[] = {
 	KUNIT_CASE(st_offsets),
 	KUNIT_CASE(st_split),
@@ -500,6 +521,7 @@ static struct kunit_case st_cases[] = {
 	KUNIT_CASE_PARAM(st_populate, st_fence_cases_gen_params),
 	KUNIT_CASE(st_populate_late),
 	KUNIT_CASE(st_lookup),
+	KUNIT_CASE(st_closed),
 	{}
 };
 

@@ -12,7 +12,7 @@
  * TEST: dma-buf mmap conformance
  * Category: Core
  * Mega feature: General Core features
- * Sub-category: dma-buf
+ * Sub-category: dmabuf
  * Functionality: CPU mapping
  * Description: Rules that hold for a mapped dma-buf of any exporter; one dynamic subtest for
  *	each source of dma-bufs

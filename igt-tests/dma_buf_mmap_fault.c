@@ -12,14 +12,15 @@
  * TEST: dma-buf mmap fault
  * Category: Core
  * Mega feature: General Core features
- * Sub-category: dma-buf
+ * Sub-category: dmabuf
  * Functionality: CPU mapping
  * Description: What a fault in a mapping of a dma-buf puts into the page tables
  *
  * SUBTEST: every-page-scattered-order-%s
  * Description: Every page that is touched is the buffer's page at that offset, though
  *	consecutive chunks are not adjacent
- * arg[1]: 0, 4
+ *
+ * arg[1].values: 0, 4
  *
  * SUBTEST: leaves-2m
  * Description: Contiguous backing is mapped by 2 MiB leaves alone

@@ -17,7 +17,7 @@
  * TEST: dma-buf mmap import
  * Category: Core
  * Mega feature: General Core features
- * Sub-category: dma-buf
+ * Sub-category: dmabuf
  * Functionality: CPU mapping of imported buffers
  * Description: A buffer of another exporter, mapped through the DRM fd of its importer; one
  *	dynamic subtest for each importer

@@ -14,7 +14,7 @@
  * TEST: dma-buf mmap info
  * Category: Core
  * Mega feature: General Core features
- * Sub-category: dma-buf
+ * Sub-category: dmabuf
  * Functionality: query
  * Description: What DMA_BUF_IOCTL_GET_INFO says of a dma-buf
  *

@@ -16,7 +16,7 @@
  * TEST: dma-buf mmap iommufd
  * Category: Core
  * Mega feature: General Core features
- * Sub-category: dma-buf
+ * Sub-category: dmabuf
  * Functionality: DMA of a device to buffers of another
  * Description: What iommufd maps of a buffer, by its fd and by an address in a mapping of it
  *

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* Copyright © 2026 dmabuf-mmap authors */
 #include <fcntl.h>
-#include <linux/kvm.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/ioctl.h>
@@ -9,6 +8,8 @@
 #include <time.h>
 
 #include "igt.h"
+/* After that, which defines macros of the kernel for itself and wants none before */
+#include <linux/kvm.h>
 #include "dma_buf_mmap/access.h"
 #include "dma_buf_mmap/mock.h"
 #include "dma_buf_mmap/sources.h"
@@ -18,7 +19,7 @@
  * TEST: dma-buf mmap kvm
  * Category: Core
  * Mega feature: General Core features
- * Sub-category: dma-buf
+ * Sub-category: dmabuf
  * Functionality: memory of virtual machines
  * Description: What a processor of a virtual machine finds where a buffer is mapped
  *

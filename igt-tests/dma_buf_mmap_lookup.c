@@ -13,7 +13,7 @@
  * TEST: dma-buf mmap lookup
  * Category: Core
  * Mega feature: General Core features
- * Sub-category: dma-buf
+ * Sub-category: dmabuf
  * Functionality: address to buffer
  * Description: Which buffer and offset the kernel sees behind a user address
  *

@@ -14,7 +14,7 @@
  * TEST: dma-buf mmap nomem
  * Category: Core
  * Mega feature: General Core features
- * Sub-category: dma-buf
+ * Sub-category: dmabuf
  * Functionality: CPU mapping without memory
  * Description: Each operation is repeated with its first, second, third … allocation failing,
  *	until it needs no more: it must fail cleanly or work, and work afterwards
@@ -24,7 +24,8 @@
  *
  * SUBTEST: touch-order-%d
  * Description: First touch of every page, with small and with large leaves
- * arg[1]: 0, 9
+ *
+ * arg[1].values: 0, 9
  *
  * SUBTEST: split
  * Description: mprotect() of the middle of a mapping

@@ -17,7 +17,7 @@
  * TEST: dma-buf mmap prime
  * Category: Core
  * Mega feature: General Core features
- * Sub-category: dma-buf
+ * Sub-category: dmabuf
  * Functionality: address to buffer
  * Description: DRM_IOCTL_PRIME_ADDR_TO_HANDLE, from an address to a handle or a dma-buf
  *

@@ -17,7 +17,7 @@
  * TEST: dma-buf mmap prime rights
  * Category: Core
  * Mega feature: General Core features
- * Sub-category: dma-buf
+ * Sub-category: dmabuf
  * Functionality: address to buffer
  * Description: What DRM_IOCTL_PRIME_ADDR_TO_HANDLE gives to nobody, and why
  *

@@ -17,7 +17,7 @@
  * TEST: dma-buf mmap procmap
  * Category: Core
  * Mega feature: General Core features
- * Sub-category: dma-buf
+ * Sub-category: dmabuf
  * Functionality: address to buffer
  * Description: Which dma-bufs /proc/PID/maps and dmabuf-map say that a process has mapped
  *

@@ -10,7 +10,7 @@
  * TEST: dma buf mmap radeon
  * Category: Core
  * Mega feature: General Core features
- * Sub-category: DMA-BUF
+ * Sub-category: dmabuf
  * Functionality: buffer management
  * Description: Buffers of a driver that had a page fault handler of its own, mapped through the
  *              DRM fd and through the dma-buf fd.

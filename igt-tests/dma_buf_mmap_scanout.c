@@ -15,7 +15,7 @@
  * TEST: dma buf mmap scanout
  * Category: Display
  * Mega feature: Core display features
- * Sub-category: DMA-BUF
+ * Sub-category: dmabuf
  * Functionality: framebuffers
  * Description: A display that the CPU composes (vkms) finds each plane of a framebuffer where
  *              user space said that it is.

@@ -15,7 +15,7 @@
  * TEST: dma-buf mmap state
  * Category: Core
  * Mega feature: General Core features
- * Sub-category: dma-buf
+ * Sub-category: dmabuf
  * Functionality: CPU mapping
  * Description: What a mapping does while its backing moves, is away or is gone
  *
@@ -66,7 +66,8 @@
  *
  * SUBTEST: move-hammer-order-%d
  * Description: No data is lost or torn while the backing moves under a reader and a writer
- * arg[1]: 0, 9
+ *
+ * arg[1].values: 0, 9
  */
 IGT_TEST_DESCRIPTION("A mapped dma-buf whose backing moves or is revoked");
 

@@ -14,7 +14,7 @@
  * TEST: dma buf mmap suspend
  * Category: Core
  * Mega feature: General Core features
- * Sub-category: DMA-BUF
+ * Sub-category: dmabuf
  * Functionality: buffer management
  * Description: What is mapped before the system is suspended is there when it resumes.  The
  *              system does all but the last step of a suspend to idle (pm_test=platform): no

@@ -13,7 +13,7 @@
  * TEST: dma-buf mmap trace
  * Category: Core
  * Mega feature: General Core features
- * Sub-category: dma-buf
+ * Sub-category: dmabuf
  * Functionality: tracing
  * Description: The tracepoints of mapped dma-bufs
  *

@@ -15,7 +15,7 @@
  * TEST: dma-buf mmap ttm
  * Category: Core
  * Mega feature: General Core features
- * Sub-category: dma-buf
+ * Sub-category: dmabuf
  * Functionality: CPU mapping of TTM buffers
  * Description: A TTM buffer (qxl) mapped through the DRM fd and through its dma-buf fd
  *

@@ -14,7 +14,7 @@
  * TEST: dma-buf mmap userspace
  * Category: Core
  * Mega feature: General Core features
- * Sub-category: dma-buf
+ * Sub-category: dmabuf
  * Functionality: CPU mapping
  * Description: What the documentation tells renderers to do works
  *

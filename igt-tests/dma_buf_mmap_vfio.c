@@ -15,7 +15,7 @@
  * TEST: dma-buf mmap vfio
  * Category: Core
  * Mega feature: General Core features
- * Sub-category: dma-buf
+ * Sub-category: dmabuf
  * Functionality: CPU mapping of PCI BARs
  * Description: A BAR on vfio-pci, mapped through its dma-buf and through the device fd
  *
@@ -48,6 +48,9 @@
  *
  * SUBTEST: gup
  * Description: The kernel takes no page reference to a BAR
+ *
+ * SUBTEST: other-driver
+ * Description: These tests leave a device alone that another driver has
  *
  * SUBTEST: lookup
  * Description: Addresses in a BAR lead to its dma-buf: split, moved and forked
@@ -386,6 +389,47 @@ static void lookup_device_fd(void)
 	dbm_munmap(p, length);
 }
 
+static void driver_of(char *name, size_t n)
+{
+	char path[256], to[256];
+	ssize_t length;
+
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/driver", dev.bdf);
+	length = readlink(path, to, sizeof(to) - 1);
+	to[length < 0 ? 0 : length] = '\0';
+	snprintf(name, n, "%s", strrchr(to, '/') ? strrchr(to, '/') + 1 : "");
+}
+
+static void other_driver(void)
+{
+	char self[128] = "", command[256], driver[32];
+	int status, err;
+
+	igt_require_f(!access("/sys/bus/pci/drivers/vttm", F_OK),
+		      "no other driver takes such devices\n");
+	igt_assert(readlink("/proc/self/exe", self, sizeof(self) - 1) > 0);
+	/* Not with its results to our igt_runner */
+	snprintf(command, sizeof(command),
+		 "env -u IGT_RUNNER_SOCKET_FD '%s' --run-subtest readonly >/dev/null 2>&1", self);
+	vfio_close(&dev);
+	/* Who has it open after a failure blocks this. */
+	igt_fork(child, 1)
+		vfio_unbind(&dev);
+	igt_waitchildren_timeout(20, "the device cannot be unbound");
+	err = vfio_give(&dev, "vttm");
+	status = system(command);
+	driver_of(driver, sizeof(driver));
+
+	if (!strcmp(driver, "vttm"))
+		igt_assert_eq(vfio_take(&dev), 0);
+	vfio_bind(&dev);
+	vfio_open(&dev);
+	igt_assert_eq(err, 0);
+	igt_assert(!strcmp(driver, "vttm"));
+	igt_assert(WIFEXITED(status));
+	igt_assert_eq(WEXITSTATUS(status), IGT_EXIT_SKIP);
+}
+
 static const struct dbm_test tests[] = {
 	{ "host-bytes", "Guest and host see one memory", host_bytes },
 	{ "ranges", "The order of the ranges is the order in the buffer", ranges },
@@ -394,6 +438,7 @@ static const struct dbm_test tests[] = {
 	{ "readonly", "A read-only export stays one", readonly },
 	{ "aliases", "All ways to one byte lead to the same byte", aliases },
 	{ "gup", "Direct I/O to a BAR fails cleanly", gup },
+	{ "other-driver", "A device is not taken from its driver", other_driver },
 };
 
 static const struct dbm_test leaf_tests[] = {

@@ -17,7 +17,7 @@
  * TEST: dma-buf mmap vfio address
  * Category: Core
  * Mega feature: General Core features
- * Sub-category: dma-buf
+ * Sub-category: dmabuf
  * Functionality: CPU mapping of PCI BARs
  * Description: What the kernel does with the address of a mapped BAR, and what many mappings take
  *

@@ -18,7 +18,7 @@
  * TEST: dma-buf mmap vfio memattr
  * Category: Core
  * Mega feature: General Core features
- * Sub-category: dma-buf
+ * Sub-category: dmabuf
  * Functionality: CPU mapping of PCI BARs
  * Description: Dma-bufs of a BAR that CPUs map write-combined, on x86
  *

@@ -15,7 +15,7 @@
  * TEST: dma-buf mmap vfio revoke
  * Category: Core
  * Mega feature: General Core features
- * Sub-category: dma-buf
+ * Sub-category: dmabuf
  * Functionality: CPU mapping of PCI BARs
  * Description: What mappings of a BAR do when the BAR cannot be reached
  *

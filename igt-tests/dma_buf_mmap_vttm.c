@@ -14,7 +14,7 @@
  * TEST: dma buf mmap vttm
  * Category: Core
  * Mega feature: General Core features
- * Sub-category: DMA-BUF
+ * Sub-category: dmabuf
  * Functionality: buffer management
  * Description: A TTM device that does what graphics devices do before the CPU can reach a
  *              buffer (vttm), mapped through the DRM fd and through its dma-buf fd.

@@ -15,7 +15,7 @@
  * TEST: dma buf mmap vttm peer
  * Category: Core
  * Mega feature: General Core features
- * Sub-category: DMA-BUF
+ * Sub-category: dmabuf
  * Functionality: buffer management
  * Description: Buffers of a TTM device (vttm) that others have imported, and a VFIO BAR that it
  *              has imported, mapped by all of them.

@@ -10,7 +10,7 @@
 
 int drm_open_nth(const char *driver, unsigned int n)
 {
-	for (int i = 0; i < 16; i++) {
+	for (int i = 0; i < 64; i++) {
 		drmVersionPtr version;
 		bool found = false;
 		char path[32];

@@ -51,7 +51,7 @@ static void mock_source_set_away(struct source_buffer *b, bool away)
 
 /* DRM drivers: dumb buffers, and what some have besides */
 
-static void drm_source_require(struct source *s)
+void drm_source_require(struct source *s)
 {
 	if (!s->fd)
 		s->fd = drm_open_by_name(s->device);
@@ -166,7 +166,7 @@ static void udmabuf_destroy(struct source_buffer *b)
 
 /* DMA heaps */
 
-static void heap_require(struct source *s)
+void heap_source_require(struct source *s)
 {
 	char names[128], path[160], *rest = names, *name;
 
@@ -267,9 +267,9 @@ static void bar_set_away(struct source_buffer *b, bool away)
 	  .destroy = udmabuf_destroy }
 #define HEAP(n, f, heaps) \
 	{ .name = n, .flags = SOURCE_READONLY | (f), .caching = PTDUMP_WB, .device = heaps, \
-	  .require = heap_require, .create = heap_create }
+	  .require = heap_source_require, .create = heap_create }
 
-struct source sources[] = {
+static const struct source known[] = {
 	MOCK("mock", 0, PTDUMP_WB, 0),
 	MOCK("mock-large", SOURCE_LARGE, PTDUMP_WB, 9),
 	MOCK("mock-write-combined", 0, PTDUMP_WC, 4),
@@ -293,14 +293,39 @@ struct source sources[] = {
 	UDMABUF("udmabuf", 0, 0),
 	UDMABUF("udmabuf-hugetlb", SOURCE_LARGE, MFD_HUGETLB | MFD_HUGE_2MB),
 	HEAP("heap-system", SOURCE_EAGER, "system"),
-	HEAP("heap-cma", SOURCE_LARGE, "default_cma_region reserved linux,cma"),
+	HEAP("heap-cma", SOURCE_LARGE, "default_cma_region"),
 	{ .name = "vfio-bar", .flags = BAR | SOURCE_NATIVE, .caching = UC,
 	  .require = vfio_source_require, .create = bar_create, .set_away = bar_set_away },
 	{ .name = "vfio-bar-runs", .flags = BAR, .caching = UC,
 	  .require = vfio_source_require, .create = bar_runs_create, .set_away = bar_set_away },
 };
 
-const size_t source_count = ARRAY_SIZE(sources);
+struct source sources[SOURCES_MAX];
+size_t source_count;
+
+void sources_find(void)
+{
+	if (source_count)
+		return;
+	memcpy(sources, known, sizeof(known));
+	source_count = ARRAY_SIZE(known);
+	sources_find_others();
+}
+
+void drm_source_dumb(struct source *s)
+{
+	s->flags = SOURCE_READONLY | SOURCE_NATIVE | SOURCE_UNKNOWN;
+	s->require = drm_source_require;
+	s->create = dumb_create;
+	s->destroy = drm_source_destroy;
+}
+
+void heap_source(struct source *s)
+{
+	s->flags = SOURCE_READONLY | SOURCE_UNKNOWN;
+	s->require = heap_source_require;
+	s->create = heap_create;
+}
 
 struct source_buffer source_create(const struct source *s, int access)
 {

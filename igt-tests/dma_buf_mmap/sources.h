@@ -11,9 +11,9 @@
 #include "dma_buf_mmap/access.h"
 
 /*
- * Where dma-bufs come from.  To have dma_buf_mmap_conformance check one more
- * exporter, add a line to the table in sources.c, and the functions that it names if
- * there are none like them.
+ * Where dma-bufs come from.  DRM devices with dumb buffers and heaps are found.  To have
+ * dma_buf_mmap_conformance check another exporter, or know more of one, add a line to the
+ * table in sources.c, and the functions that it names if there are none like them.
  */
 
 /* Whatever the address, there are whole 2 MiB leaves in it. */
@@ -35,6 +35,8 @@ enum source_flags {
 	SOURCE_EAGER = 1 << 5,
 	/* its memory may move, so that mlock() and the like leave it alone */
 	SOURCE_MOVES = 1 << 6,
+	/* nobody knows whether it is one of these three */
+	SOURCE_UNKNOWN = 1 << 7,
 };
 
 /* For source_create(), besides O_RDONLY and O_RDWR: a GEM object without a dma-buf */
@@ -52,7 +54,7 @@ struct source_buffer {
 struct source {
 	const char *name;
 	unsigned int flags;	/* enum source_flags */
-	unsigned int caching;	/* leaves have one of these enum ptdump_caching */
+	unsigned int caching;	/* leaves have one of these enum ptdump_caching; 0: unknown */
 	const char *device;	/* DRM driver; heaps, tried in turn */
 	unsigned int arg;	/* mock: order of its chunks; udmabuf, vttm: flags */
 	/* Skip with the reason if there is no such exporter here. */
@@ -66,8 +68,18 @@ struct source {
 	int fd;			/* of the device, once it is open; then not 0 */
 };
 
-extern struct source sources[];
-extern const size_t source_count;
+/* Those that are known, whether they are here or not, and what else this machine has */
+#define SOURCES_MAX 96
+extern struct source sources[SOURCES_MAX];
+extern size_t source_count;
+void sources_find(void);
+
+/* The latter are in found.c: DRM devices' dumb buffers, and heaps. */
+void sources_find_others(void);
+void drm_source_require(struct source *s);
+void drm_source_dumb(struct source *s);
+void heap_source_require(struct source *s);
+void heap_source(struct source *s);
 
 struct source_buffer source_create(const struct source *s, int access);
 /* A read-write one whose pages have their contents; nothing is mapped of it any more. */
@@ -78,7 +90,8 @@ void sources_close(void);
 
 /* Declare a subtest that runs @test on each source which is here and has all of @needs. */
 #define sources_subtest(subtest, needs, test) do { \
-	igt_subtest_with_dynamic(subtest) \
+	igt_subtest_with_dynamic(subtest) { \
+		sources_find(); \
 		for (struct source *__s = sources; __s < sources + source_count; __s++) { \
 			if ((__s->flags & (needs)) != (needs)) \
 				continue; \
@@ -89,6 +102,7 @@ void sources_close(void);
 				igt_reset_timeout(); \
 			} \
 		} \
+	} \
 } while (0)
 
 /* Map all of it through its other file. */

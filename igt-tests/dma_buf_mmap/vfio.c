@@ -68,20 +68,29 @@ static uint64_t bar_size(const char *bdf, unsigned int bar)
 	return lines > bar && end > start ? end - start + 1 : 0;
 }
 
-/* Whether somebody has said that another driver is to have it */
-static bool is_promised(const char *bdf)
+/* Which driver somebody has said is to have it, or "" */
+#define DRIVER_NAME 256
+static void read_override(const char *bdf, char driver[DRIVER_NAME])
 {
-	char path[256], driver[32] = "";
+	char path[256];
 	FILE *f;
 
+	*driver = '\0';
 	sysfs_path(path, sizeof(path), bdf, "driver_override");
 	f = fopen(path, "r");
 	if (!f)
-		return false;
-	if (fscanf(f, "%31s", driver) != 1)
-		driver[0] = '\0';
+		return;
+	if (fscanf(f, "%255s", driver) != 1 || !strcmp(driver, "(null)"))
+		*driver = '\0';
 	fclose(f);
-	return *driver && strcmp(driver, "(null)") && strcmp(driver, "vfio-pci");
+}
+
+static bool is_promised(const char *bdf)
+{
+	char driver[DRIVER_NAME];
+
+	read_override(bdf, driver);
+	return *driver && strcmp(driver, "vfio-pci");
 }
 
 static bool find(struct vfio_dev *dev, const struct kind *kind, uint64_t min, uint64_t max)
@@ -130,22 +139,44 @@ static bool cdev_path(const struct vfio_dev *dev, char *path, size_t n)
 	return found;
 }
 
+int vfio_give(const struct vfio_dev *dev, const char *driver)
+{
+	char path[256], before[DRIVER_NAME];
+	int err, restored;
+
+	read_override(dev->bdf, before);
+	sysfs_path(path, sizeof(path), dev->bdf, "driver_override");
+	err = write_file(path, driver);
+	if (err)
+		return err;
+	err = write_file("/sys/bus/pci/drivers_probe", dev->bdf);
+	restored = write_file(path, *before ? before : "\n");
+	return err ?: restored;
+}
+
 void vfio_bind(const struct vfio_dev *dev)
 {
 	char path[256];
 
 	if (cdev_path(dev, path, sizeof(path)))
 		return;
-	sysfs_path(path, sizeof(path), dev->bdf, "driver_override");
-	write_file(path, "vfio-pci");
+	sysfs_path(path, sizeof(path), dev->bdf, "driver");
+	igt_require_f(access(path, F_OK),
+		      "%s has a driver: bind it to vfio-pci to have it tested\n", dev->bdf);
+	vfio_give(dev, "vfio-pci");
+}
+
+int vfio_take(const struct vfio_dev *dev)
+{
+	char path[256];
+
 	sysfs_path(path, sizeof(path), dev->bdf, "driver/unbind");
-	write_file(path, dev->bdf);
-	write_file("/sys/bus/pci/drivers_probe", dev->bdf);
+	return write_file(path, dev->bdf);
 }
 
 void vfio_unbind(const struct vfio_dev *dev)
 {
-	igt_assert_eq(write_file("/sys/bus/pci/drivers/vfio-pci/unbind", dev->bdf), 0);
+	igt_assert_eq(vfio_take(dev), 0);
 }
 
 static void require_vfio_pci(struct vfio_dev *dev)

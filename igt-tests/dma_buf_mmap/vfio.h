@@ -55,8 +55,9 @@ struct vfio_device_feature_dma_buf_memattr {
 /*
  * Find the smallest (so that two of them can be told apart) such device with a
  * BAR of at least @min and less than @max bytes and bind it to vfio-pci; skip
- * with the reason if there is none.  It stays there: a subtest that failed may
- * hold the device open, and to unbind it would then wait for ever.
+ * with the reason if there is none, or if another driver has it: nothing is
+ * taken from one.  It stays there: a subtest that failed may hold the device
+ * open, and to unbind it would then wait for ever.
  */
 void vfio_require(struct vfio_dev *dev, uint64_t min, uint64_t max);
 /* The same for a device with registers in its BAR that can be sent to D3hot. */
@@ -67,6 +68,12 @@ void vfio_require_dma(struct vfio_dev *dev);
 void vfio_open(struct vfio_dev *dev);
 void vfio_close(struct vfio_dev *dev);
 void vfio_bind(const struct vfio_dev *dev);
+/* From whatever driver has it; 0 or an errno. */
+int vfio_take(const struct vfio_dev *dev);
+/* What has no driver goes to this one, now, and is promised to nobody else than before; 0
+ * or an errno.
+ */
+int vfio_give(const struct vfio_dev *dev, const char *driver);
 /* Close it, bind it if it is not, and open it. */
 void vfio_reopen(struct vfio_dev *dev);
 /* An eventfd that gets readable when the kernel wants the device back. */

@@ -31,6 +31,8 @@ enum igt_log_level {
 	IGT_LOG_NONE,
 };
 
+#define IGT_EXIT_SKIP 77
+
 extern sigjmp_buf igt_subtest_jmpbuf;
 extern sigjmp_buf igt_dynamic_jmpbuf;
 extern __thread int (*igt_ioctl)(int fd, unsigned long request, void *arg);

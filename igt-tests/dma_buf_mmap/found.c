@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: MIT
+/* Copyright © 2026 dmabuf-mmap authors */
+#include <ctype.h>
+#include <dirent.h>
+#include <fcntl.h>
+#include <xf86drm.h>
+
+#include "igt.h"
+#include "dma_buf_mmap/access.h"
+#include "dma_buf_mmap/drm.h"
+#include "dma_buf_mmap/sources.h"
+
+/*
+ * Exporters of this machine that the table in sources.c has not.  Nothing is known of
+ * them but what their interface promises; their caching is printed, not expected.
+ *
+ * Not video devices: what is contiguous there and as large as these tests want it makes
+ * the page allocator warn.
+ */
+
+static struct source *add(const char *name, const char *device)
+{
+	struct source *s = &sources[source_count];
+
+	if (source_count == SOURCES_MAX) {
+		igt_warn("there are more sources than %d: %s is left out\n", SOURCES_MAX, name);
+		return NULL;
+	}
+	*s = (struct source){ .name = strdup(name), .device = strdup(device) };
+	igt_assert(s->name && s->device);
+	/* IGT takes no others in the name of a subtest. */
+	for (char *c = (char *)s->name; *c; c++)
+		if (!isalnum(*c) && *c != '_')
+			*c = '-';
+	source_count++;
+	return s;
+}
+
+static bool is_known(const char *device, void (*require)(struct source *s))
+{
+	for (size_t i = 0; i < source_count; i++) {
+		char names[128], *rest = names, *name;
+
+		if (!sources[i].device || sources[i].require != require)
+			continue;
+		snprintf(names, sizeof(names), "%s", sources[i].device);
+		while ((name = strsep(&rest, " ")))
+			if (!strcmp(name, device))
+				return true;
+	}
+	return false;
+}
+
+/* DRM devices with dumb buffers; of several of one driver, the first */
+static void find_drm(void)
+{
+	for (int i = 0; i < 64; i++) {
+		drmVersionPtr version;
+		uint64_t dumb = 0;
+		struct source *s;
+		char path[32];
+		int fd;
+
+		snprintf(path, sizeof(path), "/dev/dri/card%d", i);
+		fd = open(path, O_RDWR | O_CLOEXEC);
+		if (fd < 0)
+			continue;
+		version = drmGetVersion(fd);
+		if (version && !drmGetCap(fd, DRM_CAP_DUMB_BUFFER, &dumb) && dumb &&
+		    !is_known(version->name, drm_source_require)) {
+			s = add(version->name, version->name);
+			if (s)
+				drm_source_dumb(s);
+		}
+		drmFreeVersion(version);
+		close(fd);
+	}
+}
+
+static void find_heaps(void)
+{
+	DIR *dir = opendir("/dev/dma_heap");
+	struct dirent *entry;
+
+	while (dir && (entry = readdir(dir))) {
+		char name[300];
+		struct source *s;
+
+		if (*entry->d_name == '.' || is_known(entry->d_name, heap_source_require))
+			continue;
+		snprintf(name, sizeof(name), "heap-%s", entry->d_name);
+		s = add(name, entry->d_name);
+		if (s)
+			heap_source(s);
+	}
+	if (dir)
+		closedir(dir);
+}
+
+void sources_find_others(void)
+{
+	find_drm();
+	find_heaps();
+}

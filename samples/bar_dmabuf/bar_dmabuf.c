@@ -9,7 +9,8 @@
  * exports, see bar_dmabuf.h; 0 in the device's attribute "online" takes the memory away
  * from all who map it, 1 brings it back, and an unbind takes it for good.
  *
- * What is of the model is in the four functions before the list of buffers.
+ * What is of the model is in buffer_get_range(), buffer_may_map() and set_state(), and in
+ * what export() says to dma_buf_export().
  */
 #include <linux/dma-buf.h>
 #include <linux/dma-buf-mmap.h>
@@ -105,14 +106,14 @@ static void set_all(enum state state)
 	struct buffer *buffer, *next;
 
 	lockdep_assert_held(&bar.lock);
-	bar.state = state;
+	WRITE_ONCE(bar.state, state);
 	list_for_each_entry_safe(buffer, next, &bar.buffers, node) {
 		struct dma_buf *dmabuf = buffer->dmabuf;
 
 		if (state == GONE)
 			list_del_init(&buffer->node);
 		if (!get_file_active(&dmabuf->file))
-			continue;	/* buffer_release() waits for us, and nobody maps it */
+			continue;	/* it is closed, and nobody maps it */
 		set_state(buffer, state);
 		dma_buf_put(dmabuf);
 	}
@@ -202,7 +203,7 @@ static long bar_dmabuf_ioctl(struct file *file, unsigned int cmd, unsigned long 
 		return -EFAULT;
 	if (args.flags & ~(O_RDWR | O_CLOEXEC))
 		return -EINVAL;
-	if (args.flags & O_RDWR && !(file->f_mode & FMODE_WRITE))
+	if (!(file->f_mode & FMODE_READ) || (args.flags & O_RDWR && !(file->f_mode & FMODE_WRITE)))
 		return -EACCES;
 
 	fd = get_unused_fd_flags(args.flags & O_CLOEXEC);
@@ -284,7 +285,7 @@ static int bar_dmabuf_probe(struct pci_dev *pdev, const struct pci_device_id *id
 		err = -EBUSY;
 	} else {
 		bar.pdev = pdev;
-		bar.state = ONLINE;
+		WRITE_ONCE(bar.state, ONLINE);
 	}
 	mutex_unlock(&bar.lock);
 	return err;

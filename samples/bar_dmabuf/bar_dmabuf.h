@@ -21,8 +21,8 @@ struct bar_dmabuf_export {
 };
 
 /*
- * EINVAL: not pages, beyond the BAR, or other flags; EACCES: O_RDWR, and the device is not
- * open for writing; ENODEV: the device is gone; EMFILE, ENOMEM
+ * EINVAL: not pages, beyond the BAR, or other flags; EACCES: the device is not open for
+ * reading, or for O_RDWR not for writing; ENODEV: the device is gone; EMFILE, ENOMEM
  */
 #define BAR_DMABUF_EXPORT _IOWR('Z', 0x00, struct bar_dmabuf_export)
 

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "bar_dmabuf.h"
@@ -61,6 +62,17 @@ static int export(int dev, unsigned long offset, unsigned long size, unsigned in
 	return ioctl(dev, BAR_DMABUF_EXPORT, &args) ? -errno : args.fd;
 }
 
+static int ask[2], answer[2];
+
+static int other_sees(void)
+{
+	int sig = 0;
+
+	EXPECT(write(ask[1], &sig, sizeof(sig)) == sizeof(sig));
+	EXPECT(read(answer[0], &sig, sizeof(sig)) == sizeof(sig));
+	return sig;
+}
+
 int main(int argc, char **argv)
 {
 	int dev = open("/dev/bar_dmabuf", O_RDWR), ro = open("/dev/bar_dmabuf", O_RDONLY);
@@ -88,18 +100,34 @@ int main(int argc, char **argv)
 	p[SIZE / 2 / sizeof(*p) + 1] = 0x600dda7a;
 	EXPECT(q[1] == 0x600dda7a);
 
+	/* Another process, which looks each time that it is told to */
+	EXPECT(!pipe(ask) && !pipe(answer));
+	if (!fork()) {
+		int sig;
+
+		close(ask[1]);
+		while (read(ask[0], &sig, sizeof(sig)) == sizeof(sig)) {
+			sig = touch(q);
+			EXPECT(write(answer[1], &sig, sizeof(sig)) == sizeof(sig));
+		}
+		exit(0);
+	}
+	EXPECT(other_sees() == 0);
+
 	/* Away, for all, and back with what was in it */
 	write_attribute(argv[1], "online", "0");
-	EXPECT(touch(p) == SIGBUS && touch(q) == SIGBUS);
+	EXPECT(touch(p) == SIGBUS && touch(q) == SIGBUS && other_sees() == SIGBUS);
 	write_attribute(argv[1], "online", "1");
-	EXPECT(touch(p) == 0 && q[1] == 0x600dda7a);
+	EXPECT(touch(p) == 0 && q[1] == 0x600dda7a && other_sees() == 0);
 
 	/* For good: the buffers stay, without memory */
 	write_attribute(argv[1], "driver/unbind", strrchr(argv[1], '/') + 1);
-	EXPECT(touch(p) == SIGBUS && touch(q) == SIGBUS);
+	EXPECT(touch(p) == SIGBUS && touch(q) == SIGBUS && other_sees() == SIGBUS);
 	EXPECT(mmap(NULL, SIZE, PROT_READ, MAP_SHARED, a, 0) == MAP_FAILED && errno == ENODEV);
 	EXPECT(export(dev, 0, SIZE, O_RDWR) == -ENODEV);
 
+	close(ask[1]);
+	EXPECT(wait(NULL) > 0);
 	printf("all is as expected\n");
 	return 0;
 }

@@ -49,12 +49,23 @@ fi
 
 mkdir -p "$CACHE" "$CCACHE_DIR" 2>/dev/null || die "cannot write to $CACHE: set XDG_CACHE_HOME to a directory you own"
 
+# at_exit COMMAND: a shell line for when the script ends, also by a signal.
+ends=()
+at_exit() {
+	ends+=("$1")
+	trap run_ends EXIT
+	trap 'exit 130' INT TERM HUP
+}
+run_ends() {
+	local end
+	for end in "${ends[@]}"; do eval "$end"; done
+}
+
 # A scratch directory beside the cache (so that mv is atomic), removed on exit.
 scratch() {
 	mkdir -p "$CACHE/tmp"
 	SCRATCH=$(mktemp -d "$CACHE/tmp/${0##*/}.XXXXXX")
-	trap 'rm -rf --one-file-system "$SCRATCH"' EXIT
-	trap 'exit 130' INT TERM HUP
+	at_exit "rm -rf --one-file-system '$SCRATCH'"
 }
 
 # lock NAME: one writer at a time; released when the script ends. The file has the process
@@ -80,24 +91,24 @@ holder() {
 } 2>/dev/null
 
 # background COMMAND...: runs it beside the script, in a process group of its own, without
-# input, until the script ends; wait_background waits for all and fails if one failed.
+# input, until the script ends; wait_background waits for all, and fails if one failed.
 pids=()
 background() {
+	[ ${#pids[@]} -gt 0 ] || at_exit end_background
 	set -m
 	"$@" </dev/null &
 	set +m
 	pids+=($!)
-	trap end_background EXIT
-	trap 'exit 130' INT TERM HUP
 }
 wait_background() {
-	local pid
-	for pid in "${pids[@]}"; do wait "$pid" || return; done
-	pids=()
+	local pid rc=0
+	for pid in "${pids[@]}"; do wait "$pid" || rc=$?; done
+	return $rc
 }
 end_background() {
 	local pid
-	for pid in "${pids[@]}"; do kill -- "-$pid" 2>/dev/null || :; done
+	for pid in $(jobs -pr); do kill -- "-$pid" 2>/dev/null || :; done
+	wait
 }
 
 # step TEXT COMMAND...: run it, its output to a log; print one line with the time.

@@ -303,12 +303,19 @@ static const struct source known[] = {
 struct source sources[SOURCES_MAX];
 size_t source_count;
 
-void sources_find(void)
+void sources_take_known(void)
 {
 	if (source_count)
 		return;
 	memcpy(sources, known, sizeof(known));
 	source_count = ARRAY_SIZE(known);
+}
+
+void sources_find(void)
+{
+	if (source_count)
+		return;
+	sources_take_known();
 	sources_find_others();
 }
 

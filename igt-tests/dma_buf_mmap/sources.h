@@ -73,6 +73,8 @@ struct source {
 extern struct source sources[SOURCES_MAX];
 extern size_t source_count;
 void sources_find(void);
+/* Only the former */
+void sources_take_known(void);
 
 /* The latter are in found.c: DRM devices' dumb buffers, and heaps. */
 void sources_find_others(void);

@@ -8,6 +8,7 @@
 
 static struct source *find(const char *name, size_t length)
 {
+	sources_take_known();
 	for (size_t i = 0; i < source_count; i++)
 		if (strlen(sources[i].name) == length && !strncmp(sources[i].name, name, length))
 			return &sources[i];

@@ -8,24 +8,31 @@
 #include "dma_buf_mmap/access.h"
 #include "dma_buf_mmap/drm.h"
 
+int drm_open_card(unsigned int card, char name[DRM_DRIVER_NAME])
+{
+	drmVersionPtr version;
+	char path[32];
+	int fd;
+
+	snprintf(path, sizeof(path), "/dev/dri/card%u", card);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	if (fd < 0)
+		return -1;
+	version = drmGetVersion(fd);
+	snprintf(name, DRM_DRIVER_NAME, "%s", version ? version->name : "");
+	drmFreeVersion(version);
+	return fd;
+}
+
 int drm_open_nth(const char *driver, unsigned int n)
 {
-	for (int i = 0; i < 64; i++) {
-		drmVersionPtr version;
-		bool found = false;
-		char path[32];
-		int fd;
+	for (unsigned int i = 0; i < DRM_MAX_CARDS; i++) {
+		char name[DRM_DRIVER_NAME];
+		int fd = drm_open_card(i, name);
 
-		snprintf(path, sizeof(path), "/dev/dri/card%d", i);
-		fd = open(path, O_RDWR | O_CLOEXEC);
 		if (fd < 0)
 			continue;
-		version = drmGetVersion(fd);
-		if (version) {
-			found = !strcmp(version->name, driver);
-			drmFreeVersion(version);
-		}
-		if (found && !n--)
+		if (!strcmp(name, driver) && !n--)
 			return fd;
 		close(fd);
 	}

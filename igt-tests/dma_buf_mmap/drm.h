@@ -8,6 +8,10 @@
 
 #include "dma_buf_mmap/hammer.h"
 
+/* Of that number, below DRM_MAX_CARDS, and which driver's it is (or ""); or -1. */
+#define DRM_MAX_CARDS 64
+#define DRM_DRIVER_NAME 64
+int drm_open_card(unsigned int card, char name[DRM_DRIVER_NAME]);
 /* The card of the driver of that name (as DRM_IOCTL_VERSION says it), or -1. */
 int drm_open_by_name(const char *driver);
 /* The same of several, from 0 on */

@@ -2,7 +2,6 @@
 /* Copyright © 2026 dmabuf-mmap authors */
 #include <ctype.h>
 #include <dirent.h>
-#include <fcntl.h>
 #include <xf86drm.h>
 
 #include "igt.h"
@@ -30,7 +29,7 @@ static struct source *add(const char *name, const char *device)
 	igt_assert(s->name && s->device);
 	/* IGT takes no others in the name of a subtest. */
 	for (char *c = (char *)s->name; *c; c++)
-		if (!isalnum(*c) && *c != '_')
+		if (!isalnum((unsigned char)*c) && *c != '_')
 			*c = '-';
 	source_count++;
 	return s;
@@ -54,25 +53,20 @@ static bool is_known(const char *device, void (*require)(struct source *s))
 /* DRM devices with dumb buffers; of several of one driver, the first */
 static void find_drm(void)
 {
-	for (int i = 0; i < 64; i++) {
-		drmVersionPtr version;
+	for (unsigned int i = 0; i < DRM_MAX_CARDS; i++) {
+		char name[DRM_DRIVER_NAME];
+		int fd = drm_open_card(i, name);
 		uint64_t dumb = 0;
 		struct source *s;
-		char path[32];
-		int fd;
 
-		snprintf(path, sizeof(path), "/dev/dri/card%d", i);
-		fd = open(path, O_RDWR | O_CLOEXEC);
 		if (fd < 0)
 			continue;
-		version = drmGetVersion(fd);
-		if (version && !drmGetCap(fd, DRM_CAP_DUMB_BUFFER, &dumb) && dumb &&
-		    !is_known(version->name, drm_source_require)) {
-			s = add(version->name, version->name);
+		if (*name && !drmGetCap(fd, DRM_CAP_DUMB_BUFFER, &dumb) && dumb &&
+		    !is_known(name, drm_source_require)) {
+			s = add(name, name);
 			if (s)
 				drm_source_dumb(s);
 		}
-		drmFreeVersion(version);
 		close(fd);
 	}
 }

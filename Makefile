@@ -5,10 +5,12 @@
 	igt-dropin clean distclean-cache setup
 
 CONFIG ?= perf
-export IGT_SRC KERNELS MESAS MESA QUICK V QEMU ACCEL SMP MEM QEMU_ARGS KEEP ARCHS RESUME
-export KSRC := $(if $(KSRC),$(abspath $(KSRC)))
-# Not all shells replace this in M=~/driver.
-home = $(patsubst ~/%,$(HOME)/%,$1)
+export KERNELS MESAS MESA QUICK V QEMU ACCEL SMP MEM QEMU_ARGS KEEP ARCHS RESUME
+# Not all shells replace the ~ in KSRC=~/linux.
+path = $(abspath $(patsubst ~/%,$(HOME)/%,$1))
+override KSRC := $(call path,$(KSRC))
+override IGT_SRC := $(call path,$(IGT_SRC))
+export KSRC IGT_SRC
 Q := $(if $(V),,@)
 S := $(Q)scripts/
 # The script, then the report of it and of what ran before, out/report/index.html
@@ -58,7 +60,7 @@ lint: setup ## only the static checks of what this repository adds
 	$(S)lint
 
 ports: setup ## how the CPU maps what each driver exports, what is unported, what was tested; M=~/driver: of a driver that is in no kernel tree
-	$(S)ports $(if $(M),'$(call home,$(M))')
+	$(S)ports $(call path,$(M))
 
 docs: setup ## our pages of the kernel documentation, in out/docs
 	$(S)docs
@@ -81,13 +83,13 @@ compile-test: setup ## W=1 on x86-64, arm64, arm: what only the patched tree is 
 
 module: setup ## build a driver that is in no kernel tree, and load it in the guest: M=~/driver; CMD='...' is run there then
 	$(if $(M),,$(error say where the driver is: make module M=~/driver))
-	$(S)module '$(call home,$(M))' $(if $(CMD),'$(subst ','\'',$(value CMD))')
+	$(S)module $(call path,$(M)) $(if $(CMD),'$(subst ','\'',$(value CMD))')
 
 deb: setup ## an installable kernel package in out/; CONFIG_FILE=/boot/config-... to choose its configuration
 	$(S)deb
 
 igt-dropin: ## copy our tests into an IGT checkout: IGT_SRC=~/igt-gpu-tools
-	$(S)igt-dropin '$(call home,$(IGT_SRC))'
+	$(S)igt-dropin '$(IGT_SRC)'
 
 setup:
 	$(S)setup

@@ -3,9 +3,9 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/mman.h>
-#include <drm_fourcc.h>
 
 #include "igt.h"
+#include "drm_fourcc.h"
 #include "dma_buf_mmap/access.h"
 #include "dma_buf_mmap/drm.h"
 #include "dma_buf_mmap/kms.h"

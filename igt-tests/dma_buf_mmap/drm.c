@@ -2,7 +2,6 @@
 /* Copyright © 2026 dmabuf-mmap authors */
 #include <fcntl.h>
 #include <sys/mman.h>
-#include <xf86drm.h>
 
 #include "igt.h"
 #include "dma_buf_mmap/access.h"

@@ -2,11 +2,11 @@
 /* Copyright © 2026 dmabuf-mmap authors */
 #include <ctype.h>
 #include <dirent.h>
-#include <xf86drm.h>
 
 #include "igt.h"
 #include "dma_buf_mmap/access.h"
 #include "dma_buf_mmap/drm.h"
+#include "dma_buf_mmap/gpu.h"
 #include "dma_buf_mmap/sources.h"
 
 /*
@@ -71,6 +71,32 @@ static void find_drm(void)
 	}
 }
 
+/* What the drivers of GPUs have besides, and this GPU has */
+static void find_gpus(void)
+{
+	for (size_t i = 0; i < gpu_memory_count; i++) {
+		const struct gpu_memory *memory = &gpu_memories[i];
+		int fd = gpu_open(memory->driver), err;
+		struct source *s;
+		uint32_t handle;
+		char name[64];
+
+		if (fd < 0)
+			continue;
+		snprintf(name, sizeof(name), "%s-%s", memory->driver, memory->name);
+		err = memory->create(memory, fd, SOURCE_SIZE, &handle);
+		close(fd);
+		if (err) {
+			igt_info("%s is left out, there is no buffer in it: %s\n", name,
+				 strerror(err));
+			continue;
+		}
+		s = add(name, memory->driver);
+		if (s)
+			gpu_source(s, memory);
+	}
+}
+
 static void find_heaps(void)
 {
 	DIR *dir = opendir("/dev/dma_heap");
@@ -94,5 +120,6 @@ static void find_heaps(void)
 void sources_find_others(void)
 {
 	find_drm();
+	find_gpus();
 	find_heaps();
 }

@@ -3,10 +3,9 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
-#include <drm_fourcc.h>
-#include <xf86drm.h>
 
 #include "igt.h"
+#include "drm_fourcc.h"
 #include "dma_buf_mmap/access.h"
 #include "dma_buf_mmap/drm.h"
 #include "dma_buf_mmap/kms.h"

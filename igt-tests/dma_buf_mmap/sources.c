@@ -11,6 +11,7 @@
 #include <drm/vttm_drm.h>
 #include "dma_buf_mmap/access.h"
 #include "dma_buf_mmap/drm.h"
+#include "dma_buf_mmap/gpu.h"
 #include "dma_buf_mmap/mock.h"
 #include "dma_buf_mmap/ptdump.h"
 #include "dma_buf_mmap/sources.h"
@@ -60,13 +61,15 @@ void drm_source_require(struct source *s)
 	igt_require_f(s->fd, "there is no %s device\n", s->device);
 }
 
-static void drm_source_export(struct source_buffer *b, int access)
+/* @map says where the object is in the DRM fd. */
+static void drm_source_export_with(struct source_buffer *b, int access,
+				   int (*map)(int drm, uint32_t handle, uint64_t *offset))
 {
 	struct drm_prime_handle prime = { .handle = b->handle, .flags = DRM_CLOEXEC };
 	uint64_t offset = 0;
 
 	b->native = b->source->fd;
-	igt_assert_eq(drm_map_dumb(b->native, b->handle, &offset), 0);
+	igt_assert_eq(map(b->native, b->handle, &offset), 0);
 	b->native_offset = offset;
 	if (access == SOURCE_NOT_EXPORTED)
 		return;
@@ -74,6 +77,11 @@ static void drm_source_export(struct source_buffer *b, int access)
 		prime.flags |= DRM_RDWR;
 	do_ioctl(b->native, DRM_IOCTL_PRIME_HANDLE_TO_FD, &prime);
 	b->fd = prime.fd;
+}
+
+static void drm_source_export(struct source_buffer *b, int access)
+{
+	drm_source_export_with(b, access, drm_map_dumb);
 }
 
 static void dumb_create(struct source_buffer *b, int access)
@@ -108,6 +116,25 @@ static void vttm_create(struct source_buffer *b, int access)
 static void drm_source_destroy(struct source_buffer *b)
 {
 	drm_close_handle(b->native, b->handle);
+}
+
+/* What the drivers of GPUs have buffers in, by ioctls of their own */
+
+static void gpu_source_require(struct source *s)
+{
+	if (!s->fd)
+		s->fd = gpu_open(s->device);
+	if (s->fd < 0)
+		s->fd = 0;
+	igt_require_f(s->fd, "there is no %s device\n", s->device);
+}
+
+static void gpu_create(struct source_buffer *b, int access)
+{
+	const struct gpu_memory *memory = b->source->memory;
+
+	igt_assert_eq(memory->create(memory, b->source->fd, SOURCE_SIZE, &b->handle), 0);
+	drm_source_export_with(b, access, memory->map);
 }
 
 /* udmabuf: a memfd whose pages are pinned */
@@ -324,6 +351,15 @@ void drm_source_dumb(struct source *s)
 	s->flags = SOURCE_READONLY | SOURCE_NATIVE | SOURCE_UNKNOWN;
 	s->require = drm_source_require;
 	s->create = dumb_create;
+	s->destroy = drm_source_destroy;
+}
+
+void gpu_source(struct source *s, const struct gpu_memory *memory)
+{
+	s->flags = SOURCE_READONLY | SOURCE_NATIVE | SOURCE_UNKNOWN;
+	s->memory = memory;
+	s->require = gpu_source_require;
+	s->create = gpu_create;
 	s->destroy = drm_source_destroy;
 }
 

@@ -10,8 +10,11 @@
 
 #include "dma_buf_mmap/access.h"
 
+struct gpu_memory;
+
 /*
- * Where dma-bufs come from.  DRM devices with dumb buffers and heaps are found.  To have
+ * Where dma-bufs come from.  DRM devices with dumb buffers, the memories of GPUs, and heaps
+ * are found.  To have
  * dma_buf_mmap_conformance check another exporter, or know more of one, add a line to the
  * table in sources.c, and the functions that it names if there are none like them.
  */
@@ -56,6 +59,7 @@ struct source {
 	unsigned int flags;	/* enum source_flags */
 	unsigned int caching;	/* leaves have one of these enum ptdump_caching; 0: unknown */
 	const char *device;	/* DRM driver; heaps, tried in turn */
+	const struct gpu_memory *memory;	/* which of a GPU's */
 	unsigned int arg;	/* mock: order of its chunks; udmabuf, vttm: flags */
 	/* Skip with the reason if there is no such exporter here. */
 	void (*require)(struct source *s);
@@ -76,10 +80,11 @@ void sources_find(void);
 /* Only the former */
 void sources_take_known(void);
 
-/* The latter are in found.c: DRM devices' dumb buffers, and heaps. */
+/* The latter are in found.c: DRM devices' dumb buffers, memories of GPUs, and heaps. */
 void sources_find_others(void);
 void drm_source_require(struct source *s);
 void drm_source_dumb(struct source *s);
+void gpu_source(struct source *s, const struct gpu_memory *memory);
 void heap_source_require(struct source *s);
 void heap_source(struct source *s);
 

@@ -6,10 +6,10 @@
 
 CONFIG ?= perf
 export KERNELS MESAS MESA QUICK V QEMU ACCEL SMP MEM QEMU_ARGS KEEP ARCHS RESUME
-# Not all shells replace the ~ in KSRC=~/linux.
-path = $(abspath $(patsubst ~/%,$(HOME)/%,$1))
-override KSRC := $(call path,$(KSRC))
-override IGT_SRC := $(call path,$(IGT_SRC))
+# Not all shells replace this in M=~/driver.
+home = $(patsubst ~/%,$(HOME)/%,$1)
+override KSRC := $(abspath $(call home,$(KSRC)))
+override IGT_SRC := $(call home,$(IGT_SRC))
 export KSRC IGT_SRC
 Q := $(if $(V),,@)
 S := $(Q)scripts/
@@ -60,7 +60,7 @@ lint: setup ## only the static checks of what this repository adds
 	$(S)lint
 
 ports: setup ## how the CPU maps what each driver exports, what is unported, what was tested; M=~/driver: of a driver that is in no kernel tree
-	$(S)ports $(call path,$(M))
+	$(S)ports $(if $(M),'$(call home,$(M))')
 
 docs: setup ## our pages of the kernel documentation, in out/docs
 	$(S)docs
@@ -83,7 +83,7 @@ compile-test: setup ## W=1 on x86-64, arm64, arm: what only the patched tree is 
 
 module: setup ## build a driver that is in no kernel tree, and load it in the guest: M=~/driver; CMD='...' is run there then
 	$(if $(M),,$(error say where the driver is: make module M=~/driver))
-	$(S)module $(call path,$(M)) $(if $(CMD),'$(subst ','\'',$(value CMD))')
+	$(S)module '$(call home,$(M))' $(if $(CMD),'$(subst ','\'',$(value CMD))')
 
 deb: setup ## an installable kernel package in out/; CONFIG_FILE=/boot/config-... to choose its configuration
 	$(S)deb

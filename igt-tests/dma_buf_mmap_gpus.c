@@ -234,21 +234,12 @@ static bool is(unsigned long request, const char *name, unsigned long number)
 /* What @driver says */
 static int answer(int fd, unsigned long request, void *arg)
 {
-	if (is(request, "amdgpu", DRM_IOCTL_AMDGPU_GEM_CREATE)) {
-		union drm_amdgpu_gem_create *a = arg;
-
-		return amdgpu_create(fd, a);
-	}
-	if (is(request, "amdgpu", DRM_IOCTL_AMDGPU_GEM_MMAP)) {
-		union drm_amdgpu_gem_mmap *a = arg;
-
-		return amdgpu_place(fd, a);
-	}
-	if (is(request, "radeon", DRM_IOCTL_RADEON_INFO)) {
-		struct drm_radeon_info *a = arg;
-
-		return radeon_info(a);
-	}
+	if (is(request, "amdgpu", DRM_IOCTL_AMDGPU_GEM_CREATE))
+		return amdgpu_create(fd, arg);
+	if (is(request, "amdgpu", DRM_IOCTL_AMDGPU_GEM_MMAP))
+		return amdgpu_place(fd, arg);
+	if (is(request, "radeon", DRM_IOCTL_RADEON_INFO))
+		return radeon_info(arg);
 	if (is(request, "radeon", DRM_IOCTL_RADEON_GEM_CREATE)) {
 		struct drm_radeon_gem_create *a = arg;
 
@@ -259,11 +250,8 @@ static int answer(int fd, unsigned long request, void *arg)
 
 		return place(fd, !a->pad && !a->offset && a->size, a->handle, &a->addr_ptr);
 	}
-	if (is(request, "i915", DRM_IOCTL_I915_QUERY)) {
-		struct drm_i915_query *a = arg;
-
-		return i915_query(a);
-	}
+	if (is(request, "i915", DRM_IOCTL_I915_QUERY))
+		return i915_query(arg);
 	if (is(request, "i915", DRM_IOCTL_I915_GEM_CREATE_EXT)) {
 		struct drm_i915_gem_create_ext *a = arg;
 
@@ -274,26 +262,17 @@ static int answer(int fd, unsigned long request, void *arg)
 
 		return place(fd, i915_place_valid(a), a->handle, &a->offset);
 	}
-	if (is(request, "xe", DRM_IOCTL_XE_DEVICE_QUERY)) {
-		struct drm_xe_device_query *a = arg;
-
-		return xe_query(a);
-	}
+	if (is(request, "xe", DRM_IOCTL_XE_DEVICE_QUERY))
+		return xe_query(arg);
 	if (is(request, "xe", DRM_IOCTL_XE_GEM_CREATE)) {
 		struct drm_xe_gem_create *a = arg;
 
 		return make(fd, xe_valid(a), a->size, &a->handle);
 	}
-	if (is(request, "xe", DRM_IOCTL_XE_GEM_MMAP_OFFSET)) {
-		struct drm_xe_gem_mmap_offset *a = arg;
-
-		return xe_place(fd, a);
-	}
-	if (is(request, "nouveau", DRM_IOCTL_NOUVEAU_GEM_NEW)) {
-		struct drm_nouveau_gem_new *a = arg;
-
-		return nouveau_new(fd, a);
-	}
+	if (is(request, "xe", DRM_IOCTL_XE_GEM_MMAP_OFFSET))
+		return xe_place(fd, arg);
+	if (is(request, "nouveau", DRM_IOCTL_NOUVEAU_GEM_NEW))
+		return nouveau_new(fd, arg);
 	if (is(request, "nouveau", DRM_IOCTL_NOUVEAU_GEM_INFO)) {
 		struct drm_nouveau_gem_info *a = arg;
 
@@ -384,6 +363,14 @@ static bool has_local(const struct gpu_memory *memory)
 	       (!strcmp(memory->driver, "xe") && !strcmp(memory->name, "vram"));
 }
 
+/* What the subtests are about; one that failed has left its own. */
+static void gpu_is(bool has_local_memory, bool is_broken, bool refuses)
+{
+	local = has_local_memory;
+	broken = is_broken;
+	refuse = refuses;
+}
+
 int igt_main()
 {
 	int vkms = -1;
@@ -397,7 +384,7 @@ int igt_main()
 
 	igt_describe("Each kind of memory of each driver has buffers that are mapped and exported");
 	igt_subtest_with_dynamic("memories") {
-		local = true;
+		gpu_is(true, false, false);
 		for (size_t i = 0; i < gpu_memory_count; i++)
 			igt_dynamic_f("%s-%s", gpu_memories[i].driver, gpu_memories[i].name)
 				check_memory(&gpu_memories[i], vkms);
@@ -405,7 +392,7 @@ int igt_main()
 
 	igt_describe("Without local memory i915 and xe have system memory only");
 	igt_subtest("integrated") {
-		local = false;
+		gpu_is(false, false, false);
 		for (size_t i = 0; i < gpu_memory_count; i++) {
 			const struct gpu_memory *memory = &gpu_memories[i];
 			uint32_t handle;
@@ -421,8 +408,8 @@ int igt_main()
 
 	igt_describe("A radeon without acceleration is not asked for a GART");
 	igt_subtest("broken") {
+		gpu_is(true, true, false);
 		driver = "radeon";
-		broken = true;
 		for (size_t i = 0; i < gpu_memory_count; i++) {
 			const struct gpu_memory *memory = &gpu_memories[i];
 			uint32_t handle;
@@ -435,13 +422,11 @@ int igt_main()
 				igt_assert_eq(memory->create(memory, vkms, SOURCE_SIZE, &handle),
 					      ENODEV);
 		}
-		broken = false;
 	}
 
 	igt_describe("What a driver says to a buffer that it cannot make is passed on");
 	igt_subtest("refused") {
-		local = true;
-		refuse = true;
+		gpu_is(true, false, true);
 		for (size_t i = 0; i < gpu_memory_count; i++) {
 			const struct gpu_memory *memory = &gpu_memories[i];
 			uint32_t handle;
@@ -449,7 +434,6 @@ int igt_main()
 			driver = memory->driver;
 			igt_assert_eq(memory->create(memory, vkms, SOURCE_SIZE, &handle), ENOMEM);
 		}
-		refuse = false;
 	}
 
 	igt_fixture() {

@@ -50,7 +50,36 @@ static bool is_known(const char *device, void (*require)(struct source *s))
 	return false;
 }
 
-/* DRM devices with dumb buffers; of several of one driver, the first */
+/* What a GPU's driver has besides, and this GPU has */
+static void find_gpu(const char *driver)
+{
+	for (size_t i = 0; i < gpu_memory_count; i++) {
+		const struct gpu_memory *memory = &gpu_memories[i];
+		struct source *s;
+		char name[2 * DRM_DRIVER_NAME];
+		uint32_t handle;
+		int fd, err;
+
+		if (strcmp(memory->driver, driver))
+			continue;
+		snprintf(name, sizeof(name), "%s-%s", driver, memory->name);
+		fd = gpu_open(driver);
+		if (fd < 0)
+			return;
+		err = memory->create(memory, fd, SOURCE_SIZE, &handle);
+		close(fd);
+		if (err) {
+			igt_info("%s is left out, there is no buffer in it: %s\n", name,
+				 strerror(err));
+			continue;
+		}
+		s = add(name, driver);
+		if (s)
+			gpu_source(s, memory);
+	}
+}
+
+/* DRM devices; of several of one driver, the first */
 static void find_drm(void)
 {
 	for (unsigned int i = 0; i < DRM_MAX_CARDS; i++) {
@@ -68,32 +97,8 @@ static void find_drm(void)
 				drm_source_dumb(s);
 		}
 		close(fd);
-	}
-}
-
-/* What the drivers of GPUs have besides, and this GPU has */
-static void find_gpus(void)
-{
-	for (size_t i = 0; i < gpu_memory_count; i++) {
-		const struct gpu_memory *memory = &gpu_memories[i];
-		int fd = gpu_open(memory->driver), err;
-		struct source *s;
-		uint32_t handle;
-		char name[64];
-
-		if (fd < 0)
-			continue;
-		snprintf(name, sizeof(name), "%s-%s", memory->driver, memory->name);
-		err = memory->create(memory, fd, SOURCE_SIZE, &handle);
-		close(fd);
-		if (err) {
-			igt_info("%s is left out, there is no buffer in it: %s\n", name,
-				 strerror(err));
-			continue;
-		}
-		s = add(name, memory->driver);
-		if (s)
-			gpu_source(s, memory);
+		if (!is_known(name, gpu_source_require))
+			find_gpu(name);
 	}
 }
 
@@ -120,6 +125,5 @@ static void find_heaps(void)
 void sources_find_others(void)
 {
 	find_drm();
-	find_gpus();
 	find_heaps();
 }

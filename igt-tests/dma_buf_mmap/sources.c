@@ -120,7 +120,7 @@ static void drm_source_destroy(struct source_buffer *b)
 
 /* What the drivers of GPUs have buffers in, by ioctls of their own */
 
-static void gpu_source_require(struct source *s)
+void gpu_source_require(struct source *s)
 {
 	if (!s->fd)
 		s->fd = gpu_open(s->device);

@@ -84,6 +84,7 @@ void sources_take_known(void);
 void sources_find_others(void);
 void drm_source_require(struct source *s);
 void drm_source_dumb(struct source *s);
+void gpu_source_require(struct source *s);
 void gpu_source(struct source *s, const struct gpu_memory *memory);
 void heap_source_require(struct source *s);
 void heap_source(struct source *s);

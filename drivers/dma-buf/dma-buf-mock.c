@@ -458,6 +458,8 @@ static long mock_ioctl_set_state(struct dma_buf_mock_set_state __user *user)
 	return err;
 }
 
+static struct workqueue_struct *mock_wq;
+
 static const char *mock_fence_name(struct dma_fence *fence)
 {
 	return "dma-buf-mock";
@@ -514,7 +516,7 @@ static int mock_move_later(struct mock_buf *buf, struct mock_backing *to,
 	dma_resv_add_fence(dmabuf->resv, &move->fence, DMA_RESV_USAGE_KERNEL);
 	dma_buf_invalidate_mappings(dmabuf);
 	get_dma_buf(dmabuf);
-	schedule_delayed_work(&move->work, msecs_to_jiffies(ms));
+	queue_delayed_work(mock_wq, &move->work, msecs_to_jiffies(ms));
 	return 0;
 }
 
@@ -637,4 +639,28 @@ static struct miscdevice mock_misc = {
 	.mode = 0600,
 };
 
-builtin_misc_device(mock_misc);
+static int __init mock_init(void)
+{
+	int err;
+
+	mock_wq = alloc_workqueue("dma-buf-mock", WQ_UNBOUND, 0);
+	if (!mock_wq)
+		return -ENOMEM;
+	err = misc_register(&mock_misc);
+	if (err)
+		destroy_workqueue(mock_wq);
+	return err;
+}
+module_init(mock_init);
+
+static void __exit mock_exit(void)
+{
+	misc_deregister(&mock_misc);
+	/* What put the last buffer, and with it the module, may not have returned yet. */
+	destroy_workqueue(mock_wq);
+}
+module_exit(mock_exit);
+
+MODULE_DESCRIPTION("Mock dma-buf exporter for testing CPU mappings");
+MODULE_IMPORT_NS("DMA_BUF");
+MODULE_LICENSE("GPL");

@@ -3,14 +3,17 @@
  * A small exporter before and after it was ported to the core's CPU mappings, and
  * what it gains.  Documentation/gpu/dma-buf-mmap-porting.rst shows it.
  */
+#include <kunit/device.h>
 #include <kunit/test.h>
 
 #include <linux/anon_inodes.h>
 #include <linux/dma-buf.h>
 #include <linux/dma-buf-mmap.h>
+#include <linux/dma-mapping.h>
 #include <linux/file.h>
 #include <linux/mm.h>
 #include <linux/mman.h>
+#include <linux/sizes.h>
 #include <linux/slab.h>
 
 #define PORT_NR_PAGES	8
@@ -109,10 +112,10 @@ static const struct port_case port_params[] = {
 
 KUNIT_ARRAY_PARAM_DESC(port_cases, port_params, description);
 
-static struct dma_buf *port_export(struct kunit *test,
-				   const struct port_case *param, int flags)
+/* Fills in what is the same for all, and exports new pages. */
+static struct dma_buf *port_export_pages(struct kunit *test,
+					 struct dma_buf_export_info *exp_info)
 {
-	DEFINE_DMA_BUF_EXPORT_INFO(exp_info);
 	struct port_buf *buf = kzalloc_obj(*buf);
 	struct dma_buf *dmabuf;
 	unsigned int i;
@@ -124,16 +127,52 @@ static struct dma_buf *port_export(struct kunit *test,
 		first = page_address(buf->pages[i]);
 		*first = i + 1;
 	}
+	exp_info->size = PORT_NR_PAGES * PAGE_SIZE;
+	exp_info->priv = buf;
+	dmabuf = dma_buf_export(exp_info);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, dmabuf);
+	return dmabuf;
+}
+
+static struct dma_buf *port_export(struct kunit *test,
+				   const struct port_case *param, int flags)
+{
+	DEFINE_DMA_BUF_EXPORT_INFO(exp_info);
+
 	exp_info.ops = param->ported ? &port_after_ops : &port_before_ops;
 	if (param->ported)
 		exp_info.mmap.ops = &port_mmap_ops;
 	exp_info.mmap.flags = param->flags;
-	exp_info.size = PORT_NR_PAGES * PAGE_SIZE;
 	exp_info.flags = flags;
-	exp_info.priv = buf;
-	dmabuf = dma_buf_export(&exp_info);
-	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, dmabuf);
-	return dmabuf;
+	return port_export_pages(test, &exp_info);
+}
+
+static u64 port_read(unsigned long addr)
+{
+	u64 val = 0;
+
+	return copy_from_user(&val, (void __user *)addr, sizeof(val)) ? 0 : val;
+}
+
+/* Which pfn is mapped at @addr, and how, or 0. */
+static unsigned long port_pfn_prot(unsigned long addr, pgprot_t *prot)
+{
+	struct follow_pfnmap_args args = { .address = addr };
+
+	guard(mmap_read_lock)(current->mm);
+	args.vma = vma_lookup(current->mm, addr);
+	if (!args.vma || follow_pfnmap_start(&args))
+		return 0;
+	follow_pfnmap_end(&args);
+	*prot = args.pgprot;
+	return args.pfn;
+}
+
+static unsigned long port_pfn(unsigned long addr)
+{
+	pgprot_t prot;
+
+	return port_pfn_prot(addr, &prot);
 }
 
 /* Both map the same pages; only the ported one is found by address and by ptrace(). */
@@ -158,13 +197,8 @@ static void port_maps(struct kunit *test)
 		goto put;
 	}
 
-	for (i = 2; i < PORT_NR_PAGES; i++) {
-		val = 0;
-		KUNIT_EXPECT_EQ(test, 0, copy_from_user(&val, (void __user *)addr +
-							(i - 2) * PAGE_SIZE,
-							sizeof(val)));
-		KUNIT_EXPECT_EQ(test, val, i + 1);
-	}
+	for (i = 2; i < PORT_NR_PAGES; i++)
+		KUNIT_EXPECT_EQ(test, i + 1, port_read(addr + (i - 2) * PAGE_SIZE));
 
 	val = 0;
 	len = access_remote_vm(current->mm, addr + PAGE_SIZE, &val, sizeof(val),
@@ -235,9 +269,164 @@ put:
 	dma_buf_put(dmabuf);
 }
 
+/* A device that sleeps although its memory is mapped; the next access wakes it up. */
+struct port_device {
+	struct file *file;	/* whose mapping space the buffers share */
+	bool asleep;
+	unsigned int wakeups;
+};
+
+/* A buffer of it; @pages is whose ranges it has */
+struct port_device_buf {
+	struct port_device *dev;
+	struct port_buf *pages;
+};
+
+static int port_device_get_range(void *priv, pgoff_t pgoff, bool populate,
+				 struct dma_buf_range *range)
+{
+	struct port_device_buf *buf = priv;
+
+	if (buf->dev->asleep)
+		return -EAGAIN;
+	return port_get_range(buf->pages, pgoff, populate, range);
+}
+
+static void port_device_wait(void *priv, bool intr)
+{
+	struct port_device_buf *buf = priv;
+
+	if (buf->dev->asleep)
+		buf->dev->wakeups++;
+	buf->dev->asleep = false;
+}
+
+static const struct dma_buf_mmap_ops port_device_ops = {
+	.get_range = port_device_get_range,
+	.wait = port_device_wait,
+};
+
+static const struct file_operations port_device_fops;
+
+static void port_sleeps(struct kunit *test)
+{
+	struct port_device dev = {};
+	struct port_device_buf bufs[2] = {};
+	struct dma_buf *dmabufs[2];
+	unsigned long addr[2];
+	unsigned int i;
+
+	KUNIT_ASSERT_EQ(test, kunit_attach_mm(), 0);
+	dev.file = anon_inode_create_getfile("[port]", &port_device_fops, NULL, O_RDWR,
+					     NULL);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, dev.file);
+	for (i = 0; i < ARRAY_SIZE(bufs); i++) {
+		DEFINE_DMA_BUF_EXPORT_INFO(exp_info);
+
+		bufs[i].dev = &dev;
+		exp_info.ops = &port_after_ops;
+		exp_info.flags = O_RDWR;
+		exp_info.mmap.ops = &port_device_ops;
+		exp_info.mmap.priv = &bufs[i];
+		exp_info.mmap.mapping = dev.file->f_mapping;
+		exp_info.mmap.offset = i * PORT_NR_PAGES;
+		dmabufs[i] = port_export_pages(test, &exp_info);
+		bufs[i].pages = dmabufs[i]->priv;
+		addr[i] = vm_mmap(dmabufs[i]->file, 0, PORT_NR_PAGES * PAGE_SIZE,
+				  PROT_READ, MAP_SHARED, 0);
+		KUNIT_EXPECT_EQ(test, 4, port_read(addr[i] + 3 * PAGE_SIZE));
+		KUNIT_EXPECT_NE(test, 0, port_pfn(addr[i] + 3 * PAGE_SIZE));
+	}
+
+	/* Nobody else is in a fault: a driver would wait until nobody is. */
+	dev.asleep = true;
+	unmap_mapping_range(dev.file->f_mapping, 0, 0, true);
+	for (i = 0; i < ARRAY_SIZE(bufs); i++)
+		KUNIT_EXPECT_EQ(test, 0, port_pfn(addr[i] + 3 * PAGE_SIZE));
+	KUNIT_EXPECT_EQ(test, 0, dev.wakeups);
+	for (i = 0; i < ARRAY_SIZE(bufs); i++) {
+		KUNIT_EXPECT_EQ(test, 4, port_read(addr[i] + 3 * PAGE_SIZE));
+		vm_munmap(addr[i], PORT_NR_PAGES * PAGE_SIZE);
+		dma_buf_put(dmabufs[i]);
+	}
+	KUNIT_EXPECT_EQ(test, 1, dev.wakeups);
+	/* The mapping space outlives its buffers. */
+	flush_delayed_fput();
+	fput(dev.file);
+}
+
+/* Memory of the DMA API that has no struct page: a pool of the device's own */
+struct port_pool {
+	struct device *dev;
+	unsigned long pfn;
+};
+
+static int port_pool_get_range(void *priv, pgoff_t pgoff, bool populate,
+			       struct dma_buf_range *range)
+{
+	struct port_pool *pool = priv;
+
+	range->nr_pages = PORT_NR_PAGES;
+	range->pfn = pool->pfn;
+	range->dma_dev = pool->dev;
+	range->dma_attrs = DMA_ATTR_WRITE_COMBINE;
+	range->iomem = !pfn_valid(pool->pfn);
+	range->caching_hint = range->iomem;
+	return 0;
+}
+
+static const struct dma_buf_mmap_ops port_pool_ops = {
+	.get_range = port_pool_get_range,
+};
+
+static void port_no_struct_page(struct kunit *test)
+{
+	DEFINE_DMA_BUF_EXPORT_INFO(exp_info);
+	struct port_pool pool = { .pfn = PHYS_PFN(SZ_1G) };
+	struct iosys_map map;
+	struct dma_buf *dmabuf;
+	unsigned long addr;
+	pgprot_t prot;
+
+	if (IS_ENABLED(CONFIG_UML) || !IS_ENABLED(CONFIG_64BIT))
+		kunit_skip(test, "there are no addresses beyond those of RAM");
+	pool.dev = kunit_device_register(test, "port");
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, pool.dev);
+	while (pfn_valid(pool.pfn))
+		pool.pfn *= 2;
+
+	KUNIT_ASSERT_EQ(test, kunit_attach_mm(), 0);
+	exp_info.ops = &port_after_ops;
+	exp_info.flags = O_RDWR;
+	exp_info.mmap.ops = &port_pool_ops;
+	exp_info.mmap.priv = &pool;
+	dmabuf = port_export_pages(test, &exp_info);
+	addr = vm_mmap(dmabuf->file, 0, PORT_NR_PAGES * PAGE_SIZE, PROT_READ, MAP_SHARED, 0);
+	KUNIT_EXPECT_FALSE(test, IS_ERR_VALUE(addr));
+
+	/* There is nothing there to be read. */
+	addr += 3 * PAGE_SIZE;
+	scoped_guard(mmap_read_lock, current->mm)
+		KUNIT_EXPECT_EQ(test, 0, fixup_user_fault(current->mm, addr, 0, NULL));
+	KUNIT_EXPECT_EQ(test, pool.pfn + 3, port_pfn_prot(addr, &prot));
+#ifdef CONFIG_X86
+	/* What the DMA API says is cached, but the memory type wins. */
+	KUNIT_EXPECT_NE(test, _PAGE_CACHE_MODE_WB, pgprot2cachemode(prot));
+#endif
+	if (IS_ENABLED(CONFIG_DMABUF_MMAP_VMAP)) {
+		KUNIT_EXPECT_EQ(test, 0, dma_buf_vmap_unlocked(dmabuf, &map));
+		KUNIT_EXPECT_TRUE(test, map.is_iomem);
+		dma_buf_vunmap_unlocked(dmabuf, &map);
+	}
+	vm_munmap(addr - 3 * PAGE_SIZE, PORT_NR_PAGES * PAGE_SIZE);
+	dma_buf_put(dmabuf);
+}
+
 static struct kunit_case port_test_cases[] = {
 	KUNIT_CASE_PARAM(port_maps, port_cases_gen_params),
 	KUNIT_CASE_PARAM(port_read_only, port_cases_gen_params),
+	KUNIT_CASE(port_sleeps),
+	KUNIT_CASE(port_no_struct_page),
 	{}
 };
 

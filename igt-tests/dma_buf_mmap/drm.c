@@ -4,8 +4,27 @@
 #include <sys/mman.h>
 
 #include "igt.h"
+#include "igt_device_scan.h"
 #include "dma_buf_mmap/access.h"
 #include "dma_buf_mmap/drm.h"
+
+/* As for drm_open_driver(): there is nothing but what --device names, looked up once. */
+static bool is_chosen(const char *path)
+{
+	static struct igt_device_card *cards;
+	int filters = igt_device_filter_count();
+
+	if (filters && !cards) {
+		cards = calloc(filters, sizeof(*cards));
+		igt_assert(cards);
+		for (int i = 0; i < filters; i++)
+			igt_device_card_match(igt_device_filter_get(i), &cards[i]);
+	}
+	for (int i = 0; i < filters; i++)
+		if (!strcmp(cards[i].card, path))
+			return true;
+	return !filters;
+}
 
 int drm_open_card(unsigned int card, char name[DRM_DRIVER_NAME])
 {
@@ -14,7 +33,7 @@ int drm_open_card(unsigned int card, char name[DRM_DRIVER_NAME])
 	int fd;
 
 	snprintf(path, sizeof(path), "/dev/dri/card%u", card);
-	fd = open(path, O_RDWR | O_CLOEXEC);
+	fd = is_chosen(path) ? open(path, O_RDWR | O_CLOEXEC) : -1;
 	if (fd < 0)
 		return -1;
 	version = drmGetVersion(fd);

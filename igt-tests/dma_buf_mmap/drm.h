@@ -8,7 +8,10 @@
 
 #include "dma_buf_mmap/hammer.h"
 
-/* Of that number, below DRM_MAX_CARDS, and which driver's it is (or ""); or -1. */
+/*
+ * Of that number, below DRM_MAX_CARDS, and which driver's it is (or ""); or -1, also if
+ * --device names others.
+ */
 #define DRM_MAX_CARDS 64
 #define DRM_DRIVER_NAME 64
 int drm_open_card(unsigned int card, char name[DRM_DRIVER_NAME]);

@@ -2,19 +2,19 @@
 /* Copyright © 2026 dmabuf-mmap authors */
 #include <ctype.h>
 #include <dirent.h>
+#include <fcntl.h>
 
 #include "igt.h"
+#include "igt_device_scan.h"
 #include "dma_buf_mmap/access.h"
 #include "dma_buf_mmap/drm.h"
 #include "dma_buf_mmap/gpu.h"
 #include "dma_buf_mmap/sources.h"
+#include "dma_buf_mmap/video.h"
 
 /*
  * Exporters of this machine that the table in sources.c has not.  Nothing is known of
  * them but what their interface promises; their caching is printed, not expected.
- *
- * Not video devices: what is contiguous there and as large as these tests want it makes
- * the page allocator warn.
  */
 
 static struct source *add(const char *name, const char *device)
@@ -122,8 +122,101 @@ static void find_heaps(void)
 		closedir(dir);
 }
 
+static bool is_named(const struct source *s)
+{
+	for (const struct source *other = sources; other < s; other++)
+		if (!strcmp(other->name, s->name))
+			return true;
+	return false;
+}
+
+/*
+ * What is contiguous and as large as a source makes the page allocator warn, if there is no
+ * CMA that the device reaches: nobody can tell before.  Behind an IOMMU that translates it
+ * need not be.
+ */
+static bool may_warn(const char *name, const char *path)
+{
+	char file[96], type[16] = "";
+	FILE *f;
+
+	snprintf(file, sizeof(file), "/sys/class/video4linux/%s/device/iommu_group/type",
+		 strrchr(path, '/') + 1);
+	f = fopen(file, "r");
+	if (f) {
+		if (!fgets(type, sizeof(type), f))
+			*type = '\0';
+		fclose(f);
+	}
+	return strstr(name, "dma_contig") && strncmp(type, "DMA", 3);
+}
+
+/* What a device exports, as @name; why it is no source, or NULL. */
+static const char *try_video(const char *path, int fd, uint32_t type, char name[128])
+{
+	int dmabuf = video_export(fd, type, 0, O_RDWR | O_CLOEXEC);
+	off_t size;
+	int err;
+
+	if (dmabuf < 0)
+		return strerror(-dmabuf);
+	err = video_describe(fd, dmabuf, name, 128);
+	close(dmabuf);
+	if (err)
+		return strerror(-err);
+	if (may_warn(name, path))
+		return "buffers are contiguous, the kernel may warn";
+
+	dmabuf = video_export(fd, type, SOURCE_SIZE, O_RDWR | O_CLOEXEC);
+	if (dmabuf < 0)
+		return strerror(-dmabuf);
+	size = lseek(dmabuf, 0, SEEK_END);
+	close(dmabuf);
+	return size == SOURCE_SIZE ? NULL : "buffers have a size of their own";
+}
+
+static void find_video_device(const char *path, int fd, uint32_t type)
+{
+	char name[128];
+	const char *why = try_video(path, fd, type, name);
+	struct source *s;
+
+	if (why) {
+		igt_info("%s is left out: %s\n", path, why);
+		return;
+	}
+	s = add(name, path);
+	if (s && is_named(s))
+		source_count--;
+	else if (s)
+		video_source(s, type);
+}
+
+/* Of several of one driver and one allocator, the first */
+static void find_video(void)
+{
+	for (unsigned int i = 0; i < 64; i++) {
+		char path[32];
+		uint32_t type;
+		int fd;
+
+		snprintf(path, sizeof(path), "/dev/video%u", i);
+		fd = open(path, O_RDWR | O_CLOEXEC);
+		if (fd < 0)
+			continue;
+		type = video_type(fd);
+		if (type)
+			find_video_device(path, fd, type);
+		close(fd);
+	}
+}
+
 void sources_find_others(void)
 {
 	find_drm();
+	/* --device names DRM devices. */
+	if (igt_device_filter_count())
+		return;
 	find_heaps();
+	find_video();
 }

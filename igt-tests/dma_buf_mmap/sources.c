@@ -7,6 +7,7 @@
 #include <linux/udmabuf.h>
 
 #include "igt.h"
+#include "igt_device_scan.h"
 #include "qxl_drm.h"
 #include <drm/vttm_drm.h>
 #include "dma_buf_mmap/access.h"
@@ -16,6 +17,7 @@
 #include "dma_buf_mmap/ptdump.h"
 #include "dma_buf_mmap/sources.h"
 #include "dma_buf_mmap/vfio.h"
+#include "dma_buf_mmap/video.h"
 
 #ifndef MFD_HUGETLB
 #define MFD_HUGETLB 0x0004U
@@ -338,12 +340,33 @@ void sources_take_known(void)
 	source_count = ARRAY_SIZE(known);
 }
 
+/* --device names DRM devices: sources that are none of those go. */
+static void keep_chosen(void)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < source_count; i++) {
+		bool drm = sources[i].require == drm_source_require ||
+			   sources[i].require == gpu_source_require;
+		int fd = drm ? drm_open_by_name(sources[i].device) : -1;
+
+		if (fd < 0)
+			continue;
+		close(fd);
+		sources[kept++] = sources[i];
+	}
+	source_count = kept;
+	igt_require_f(kept, "no DRM device that --device names has buffers to map\n");
+}
+
 void sources_find(void)
 {
 	if (source_count)
 		return;
 	sources_take_known();
 	sources_find_others();
+	if (igt_device_filter_count())
+		keep_chosen();
 }
 
 void drm_source_dumb(struct source *s)
@@ -368,6 +391,32 @@ void heap_source(struct source *s)
 	s->flags = SOURCE_READONLY | SOURCE_UNKNOWN;
 	s->require = heap_source_require;
 	s->create = heap_create;
+}
+
+/* Video devices, on videobuf2 */
+
+void video_source_require(struct source *s)
+{
+	int fd = s->fd ?: open(s->device, O_RDWR | O_CLOEXEC);
+
+	igt_require_f(fd >= 0, "%s cannot be opened: %s\n", s->device, strerror(errno));
+	s->fd = fd;
+}
+
+static void video_create(struct source_buffer *b, int access)
+{
+	const struct source *s = b->source;
+
+	b->fd = video_export(s->fd, s->arg, SOURCE_SIZE, access | O_CLOEXEC);
+	igt_assert_f(b->fd >= 0, "%s: %s\n", s->device, strerror(-b->fd));
+}
+
+void video_source(struct source *s, uint32_t type)
+{
+	s->flags = SOURCE_READONLY | SOURCE_UNKNOWN;
+	s->arg = type;
+	s->require = video_source_require;
+	s->create = video_create;
 }
 
 struct source_buffer source_create(const struct source *s, int access)

@@ -13,10 +13,10 @@
 struct gpu_memory;
 
 /*
- * Where dma-bufs come from.  DRM devices with dumb buffers, the memories of GPUs, and heaps
- * are found.  To have
- * dma_buf_mmap_conformance check another exporter, or know more of one, add a line to the
- * table in sources.c, and the functions that it names if there are none like them.
+ * Where dma-bufs come from.  DRM devices with dumb buffers, the memories of GPUs, heaps and
+ * video devices are found.  To have dma_buf_mmap_conformance check another exporter, or know
+ * more of one, add a line to the table in sources.c, and the functions that it names if there
+ * are none like them.
  */
 
 /* Whatever the address, there are whole 2 MiB leaves in it. */
@@ -58,9 +58,9 @@ struct source {
 	const char *name;
 	unsigned int flags;	/* enum source_flags */
 	unsigned int caching;	/* leaves have one of these enum ptdump_caching; 0: unknown */
-	const char *device;	/* DRM driver; heaps, tried in turn */
+	const char *device;	/* DRM driver; heaps, tried in turn; video device */
 	const struct gpu_memory *memory;	/* which of a GPU's */
-	unsigned int arg;	/* mock: order of its chunks; udmabuf, vttm: flags */
+	unsigned int arg;	/* mock: order of its chunks; udmabuf, vttm: flags; video: type */
 	/* Skip with the reason if there is no such exporter here. */
 	void (*require)(struct source *s);
 	/* Make a buffer of SOURCE_SIZE, and of a dma-buf @fd with that access. */
@@ -72,7 +72,10 @@ struct source {
 	int fd;			/* of the device, once it is open; then not 0 */
 };
 
-/* Those that are known, whether they are here or not, and what else this machine has */
+/*
+ * Those that are known, whether they are here or not, and what else this machine has; with
+ * --device only of the DRM devices that it names.
+ */
 #define SOURCES_MAX 96
 extern struct source sources[SOURCES_MAX];
 extern size_t source_count;
@@ -80,7 +83,7 @@ void sources_find(void);
 /* Only the former */
 void sources_take_known(void);
 
-/* The latter are in found.c: DRM devices' dumb buffers, memories of GPUs, and heaps. */
+/* The latter are in found.c. */
 void sources_find_others(void);
 void drm_source_require(struct source *s);
 void drm_source_dumb(struct source *s);
@@ -88,6 +91,8 @@ void gpu_source_require(struct source *s);
 void gpu_source(struct source *s, const struct gpu_memory *memory);
 void heap_source_require(struct source *s);
 void heap_source(struct source *s);
+void video_source_require(struct source *s);
+void video_source(struct source *s, uint32_t type);
 
 struct source_buffer source_create(const struct source *s, int access);
 /* A read-write one whose pages have their contents; nothing is mapped of it any more. */

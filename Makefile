@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0
 # Thin: each target calls one script. Start with: make help
 .DEFAULT_GOAL := help
-.PHONY: help run shell check mutants bench regress compat mesa mesa-test demo-scanout demo-clients image kunit lint ports docs apply series bisect compile-test module deb \
+.PHONY: help run shell check mutants bench regress compat mesa mesa-test demo-scanout demo-clients image kunit lint ports docs apply series bisect compile-test module deb deb-test page-test \
 	igt-dropin clean distclean-cache setup
 
 CONFIG ?= perf
+SUITES ?= forky
 export KERNELS MESAS MESA QUICK V QEMU ACCEL SMP MEM QEMU_ARGS KEEP ARCHS RESUME
 # Not all shells replace this in M=~/driver.
 home = $(patsubst ~/%,$(HOME)/%,$1)
@@ -85,8 +86,14 @@ module: setup ## build a driver that is in no kernel tree, and load it in the gu
 	$(if $(M),,$(error say where the driver is: make module M=~/driver))
 	$(S)module '$(call home,$(M))' $(if $(CMD),'$(subst ','\'',$(value CMD))')
 
-deb: setup ## an installable kernel package in out/; CONFIG_FILE=/boot/config-... to choose its configuration
+deb: setup ## packages in out/ for a real machine, of the kernel and the tests; CONFIG_FILE=/boot/config-...: that configuration; CONFIG=debug
 	$(S)deb
+
+deb-test: setup ## install both in images of Debian, boot them, run the tests: SUITES='forky sid'
+	$(Q)tests/deb/run $(SUITES)
+
+page-test: setup ## open the report in Chromium, 1.3 GB the first time: does a browser find anything wrong with it?
+	$(Q)tests/page/run
 
 igt-dropin: ## copy our tests into an IGT checkout: IGT_SRC=~/igt-gpu-tools
 	$(S)igt-dropin '$(IGT_SRC)'

@@ -181,8 +181,38 @@ kernel_version() {
 	echo "$v"
 }
 
+# What QEMU runs with: ACCEL, or KVM if it runs a stock kernel. It can be opened where it
+# cannot: go by the CPU's flags.
+qemu_accel() {
+	if [ -z "${ACCEL:-}" ] && grep -qwE 'vmx|svm' /proc/cpuinfo && [ -w /dev/kvm ]; then
+		echo kvm
+	else
+		echo "${ACCEL:-tcg,thread=multi}"
+	fi
+}
+
 # kernel_make TREE BUILD TARGET...: always with the same options, or all would be built again.
 kernel_make() {
 	make -C "$1" O="$2" -j"$JOBS" CC="ccache gcc" KBUILD_BUILD_TIMESTAMP=@0 KBUILD_BUILD_USER=u \
 		KBUILD_BUILD_HOST=h "${@:3}"
+}
+
+# build_kernel KIND TREE BUILD TARGET...: says how many percent of the lines are there that
+# the last whole build of this kind printed, and the errors if there are any.
+build_kernel() {
+	local kind=$1 counts=$CACHE/image/lines log=$OUT/log/build-$1.log start=$SECONDS total whole
+	shift
+	mkdir -p "$counts" "$OUT/log"
+	total=$(cat "$counts/$kind" 2>/dev/null || echo 2400)
+	whole=$([ -e "$2/vmlinux" ] || echo 1)
+	say "  build the $kind kernel ($JOBS jobs) ..."
+	if ! kernel_make "$@" 2>&1 </dev/null | tee "$log" | awk -v total="$total" -v tty="$([ -t 2 ] && echo 1)" '
+		BEGIN { step = tty ? 1 : 10; end = tty ? "\r" : "\n" }
+		{ percent = int(NR * 100 / total); if (percent > 99) percent = 99 }
+		percent >= last + step { last = percent - percent % step; printf "    %d %%%s", last, end; fflush() }' >&2; then
+		{ grep -E -A8 'error:|Error [0-9]|undefined reference|\*\*\*' "$log" || tail -n 30 "$log"; } | tail -n 30 >&2
+		die "the $kind kernel does not build; the whole log is $log"
+	fi
+	[ -z "$whole" ] || wc -l <"$log" >"$counts/$kind"
+	say "  build the $kind kernel: $((SECONDS - start)) s"
 }

@@ -158,15 +158,38 @@ uint64_t dbm_inode(int dmabuf)
 	return st.st_ino;
 }
 
-long dbm_count_buffers(void)
+static FILE *open_bufinfo(void)
 {
-	char path[256], line[256];
-	long count = -1;
+	char path[256];
 	FILE *f;
 
 	snprintf(path, sizeof(path), "%s/dma_buf/bufinfo", igt_debugfs_mount());
 	f = fopen(path, "r");
 	igt_require_f(f, "%s: %s\n", path, strerror(errno));
+	return f;
+}
+
+bool dbm_exists(uint64_t inode)
+{
+	FILE *f = open_bufinfo();
+	bool found = false;
+	char line[256];
+	uint64_t other;
+
+	/* size, flags, mode, count, exporter, inode, name */
+	while (!found && fgets(line, sizeof(line), f))
+		found = sscanf(line, "%*u %*x %*x %*u %*s %" SCNu64, &other) == 1 &&
+			other == inode;
+	fclose(f);
+	return found;
+}
+
+long dbm_count_buffers(void)
+{
+	FILE *f = open_bufinfo();
+	char line[256];
+	long count = -1;
+
 	while (fgets(line, sizeof(line), f))
 		sscanf(line, "Total %ld objects", &count);
 	fclose(f);

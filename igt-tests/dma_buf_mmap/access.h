@@ -62,6 +62,8 @@ void dbm_munmap(void *addr, size_t length);
 uint64_t dbm_inode(int dmabuf);
 /* How many dma-bufs there are in the system, as debugfs says. */
 long dbm_count_buffers(void);
+/* Whether there is one with that inode number */
+bool dbm_exists(uint64_t inode);
 
 /* Memory shared with forked children, zeroed. */
 void *dbm_shared(size_t length);

@@ -29,6 +29,11 @@ static int ptdump_open(void)
 	return fd;
 }
 
+bool ptdump_has_large(void)
+{
+	return !access("/sys/kernel/mm/transparent_hugepage", F_OK);
+}
+
 bool ptdump_available(void)
 {
 	return ptdump_open() >= 0;

@@ -30,6 +30,8 @@ struct ptdump {
 
 /* Whether the kernel shows the page tables of the calling process. */
 bool ptdump_available(void);
+/* Whether it maps pfns by larger leaves than 4 KiB. */
+bool ptdump_has_large(void);
 /* The leaves of the calling process that map any of [@addr, @addr + @length). */
 struct ptdump ptdump(const volatile void *addr, size_t length);
 /* Not one leaf may map any of the range. */

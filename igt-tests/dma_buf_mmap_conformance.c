@@ -42,7 +42,8 @@
  * Description: A mapping of a read-only fd cannot be written through /proc/self/mem
  *
  * SUBTEST: vma-flags
- * Description: A mapping is I/O memory to the kernel: not expanded, dumped, merged or pinned
+ * Description: A mapping is I/O memory to the kernel, or ordinary pages that are not expanded
+ *	or dumped
  *
  * SUBTEST: maps-name
  * Description: /proc/self/maps shows the buffer's name and the offset that was asked for
@@ -51,13 +52,14 @@
  * Description: mremap() neither grows nor duplicates a mapping, but shrinks it
  *
  * SUBTEST: madvise
- * Description: madvise() neither drops nor populates what is mapped nor has it dumped
+ * Description: madvise() changes nothing of what is mapped, nor has it dumped
  *
  * SUBTEST: mlock-populate
  * Description: mlock(), MAP_LOCKED and MAP_POPULATE do no harm and lock nothing
  *
  * SUBTEST: gup
- * Description: The kernel takes no page reference through a mapping, whatever the leaf size
+ * Description: The kernel takes no page reference through a mapping, whatever the leaf size,
+ *	or, of ordinary pages, one of the right page
  *
  * SUBTEST: every-page
  * Description: Every page that is touched is the buffer's page at that offset

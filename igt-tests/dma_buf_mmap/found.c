@@ -99,6 +99,9 @@ static void find_drm(void)
 		close(fd);
 		if (!is_known(name, gpu_source_require))
 			find_gpu(name);
+		if (!is_known(name, drm_source_require) && !is_known(name, gpu_source_require))
+			igt_info("card%u is left out: %s has no buffers that can be mapped\n", i,
+				 *name ? name : "its driver");
 	}
 }
 

@@ -174,8 +174,10 @@ static bool has_pages(const struct source *s, const void *p)
 {
 	char line[512];
 
+	if (!(s->flags & SOURCE_PAGES))
+		return false;
 	igt_assert(find_line("smaps", p, "VmFlags:", line, sizeof(line)));
-	return s->flags & SOURCE_UNKNOWN && strstr(line, " mm");
+	return strstr(line, " mm");
 }
 
 static void vma_flags(const struct source *s)

@@ -413,7 +413,7 @@ static void video_create(struct source_buffer *b, int access)
 
 void video_source(struct source *s, uint32_t type)
 {
-	s->flags = SOURCE_READONLY | SOURCE_UNKNOWN;
+	s->flags = SOURCE_READONLY | SOURCE_UNKNOWN | SOURCE_PAGES;
 	s->arg = type;
 	s->require = video_source_require;
 	s->create = video_create;

@@ -40,6 +40,8 @@ enum source_flags {
 	SOURCE_MOVES = 1 << 6,
 	/* nobody knows whether it is one of these three */
 	SOURCE_UNKNOWN = 1 << 7,
+	/* its memory may be ordinary pages, which get_user_pages() finds */
+	SOURCE_PAGES = 1 << 8,
 };
 
 /* For source_create(), besides O_RDONLY and O_RDWR: a GEM object without a dma-buf */

@@ -198,16 +198,20 @@ kernel_make() {
 }
 
 # build_kernel KIND TREE BUILD TARGET...: says how many percent of the lines are there that
-# the last whole build of this kind printed, and the errors if there are any.
+# the last whole build of this kind printed, or, of a large kernel's first one, how many; and
+# the errors if there are any.
 build_kernel() {
 	local kind=$1 counts=$CACHE/image/lines log=$OUT/log/build-$1.log start=$SECONDS total whole
 	shift
 	mkdir -p "$counts" "$OUT/log"
-	total=$(cat "$counts/$kind" 2>/dev/null || echo 2400)
+	total=2400
+	case $kind in deb | deb-*) total=0 ;; esac
+	total=$(cat "$counts/$kind" 2>/dev/null || echo $total)
 	whole=$([ -e "$2/vmlinux" ] || echo 1)
 	say "  build the $kind kernel ($JOBS jobs) ..."
 	if ! kernel_make "$@" 2>&1 </dev/null | tee "$log" | awk -v total="$total" -v tty="$([ -t 2 ] && echo 1)" '
 		BEGIN { step = tty ? 1 : 10; end = tty ? "\r" : "\n" }
+		!total { if (NR % 500 == 0) { printf "    %d steps%s", NR, end; fflush() } next }
 		{ percent = int(NR * 100 / total); if (percent > 99) percent = 99 }
 		percent >= last + step { last = percent - percent % step; printf "    %d %%%s", last, end; fflush() }' >&2; then
 		{ grep -E -A8 'error:|Error [0-9]|undefined reference|\*\*\*' "$log" || tail -n 30 "$log"; } | tail -n 30 >&2

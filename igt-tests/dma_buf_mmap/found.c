@@ -3,6 +3,7 @@
 #include <ctype.h>
 #include <dirent.h>
 #include <fcntl.h>
+#include <sys/stat.h>
 
 #include "igt.h"
 #include "igt_device_scan.h"
@@ -14,7 +15,7 @@
 
 /*
  * Exporters of this machine that the table in sources.c has not.  Nothing is known of
- * them but what their interface promises; their caching is printed, not expected.
+ * them but what their interface promises; no caching is expected of them.
  */
 
 static struct source *add(const char *name, const char *device)
@@ -79,6 +80,16 @@ static void find_gpu(const char *driver)
 	}
 }
 
+static bool is_first(int drm, const char *driver)
+{
+	int first = drm_open_by_name(driver);
+	struct stat st[2];
+
+	igt_assert(first >= 0 && !fstat(first, &st[0]) && !fstat(drm, &st[1]));
+	close(first);
+	return st[0].st_rdev == st[1].st_rdev;
+}
+
 /* DRM devices; of several of one driver, the first */
 static void find_drm(void)
 {
@@ -90,6 +101,12 @@ static void find_drm(void)
 
 		if (fd < 0)
 			continue;
+		if (*name && !is_first(fd, name)) {
+			igt_info("card%u is left out: the first of %s is taken, --device picks it\n",
+				 i, name);
+			close(fd);
+			continue;
+		}
 		if (*name && !drmGetCap(fd, DRM_CAP_DUMB_BUFFER, &dumb) && dumb &&
 		    !is_known(name, drm_source_require)) {
 			s = add(name, name);

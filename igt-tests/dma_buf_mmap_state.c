@@ -2,8 +2,11 @@
 /* Copyright © 2026 dmabuf-mmap authors */
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
 
 #include "igt.h"
 #include "dma_buf_mmap/access.h"
@@ -45,6 +48,9 @@
  *
  * SUBTEST: revoked-other-buffer
  * Description: A revoked buffer takes no leaf of another buffer with it
+ *
+ * SUBTEST: off-fork
+ * Description: A child that is forked while the backing goes away has no leaf of it
  *
  * SUBTEST: nosigbus
  * Description: MAP_NOSIGBUS is for who asks for it in the way of MAP_SYNC
@@ -253,6 +259,69 @@ static void off_on(void)
 	dbm_munmap(alias, SIZE - SZ_4K);
 	dbm_munmap(s, SZ_4K);
 	close(fd);
+}
+
+struct leaver {
+	int fd, delay;
+	volatile int *go;
+};
+
+static void *leave(void *arg)
+{
+	struct leaver *l = arg;
+
+	while (!*l->go)
+		sched_yield();
+	for (volatile int i = 0; i < l->delay; i++)
+		;
+	mock_set_state(l->fd, DMA_BUF_MOCK_OFF);
+	return NULL;
+}
+
+/* fork() copies leaves, and does not hold the reservation lock. */
+static void off_fork(void)
+{
+	const double until = dbm_seconds() + 10;
+	struct sync *s = dbm_shared(SZ_4K);
+	unsigned int rounds = 0, seen = 0;
+	void *p;
+	struct leaver l = { .fd = create_mapped(9, &p), .go = &s->parent };
+
+	for (; dbm_seconds() < until; rounds++) {
+		pthread_t thread;
+		pid_t pid;
+		int status;
+
+		dbm_touch(p, SIZE);
+		s->parent = 0;
+		s->child = 0;
+		/* Somewhere within the time that a fork takes */
+		l.delay = rounds % 64 * 2000;
+		igt_assert_eq(pthread_create(&thread, NULL, leave, &l), 0);
+		s->parent = 1;
+		pid = fork();
+		igt_assert_lte(0, pid);
+		if (!pid) {
+			prctl(PR_SET_PDEATHSIG, SIGKILL);
+			while (!s->child)
+				sched_yield();
+			for (size_t o = 0; o < SIZE; o += SZ_2M)
+				if (dbm_read(p + o, &(uint64_t){0}) != SIGBUS)
+					_exit(1);
+			_exit(0);
+		}
+		igt_assert_eq(pthread_join(thread, NULL), 0);
+		s->child = 1;
+		igt_assert_eq(waitpid(pid, &status, 0), pid);
+		seen += status != 0;
+		mock_set_state(l.fd, DMA_BUF_MOCK_READY);
+	}
+	igt_info("%u rounds\n", rounds);
+	igt_assert_f(!seen, "%u of %u children reached the backing that was away\n", seen, rounds);
+	dbm_check(p, SIZE, 0);
+	dbm_munmap(p, SIZE);
+	dbm_munmap(s, SZ_4K);
+	close(l.fd);
 }
 
 static void try_to_bring_back(int fd)
@@ -557,6 +626,7 @@ static const struct dbm_test tests[] = {
 	{ "fence-killable", "A slow device cannot hold a process", fence_killable },
 	{ "busy-mmap-lock", "A wait does not spread to other threads", busy_mmap_lock },
 	{ "off-on", "SIGBUS, then the data again, in every process", off_on },
+	{ "off-fork", "Nor does a child get what is going away", off_fork },
 	{ "revoked", "SIGBUS for ever, in every process; munmap() is clean", revoked },
 	{ "revoked-other-buffer", "Each buffer has a life of its own", revoked_other_buffer },
 	{ "nosigbus", "Accesses complete where they are asked to", nosigbus },

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* Copyright © 2026 dmabuf-mmap authors */
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/uio.h>
@@ -45,6 +46,19 @@
  *
  * SUBTEST: leaves-1g
  * Description: A BAR of at least 2 GiB is mapped by 1 GiB leaves, through either fd
+ *
+ * SUBTEST: pieces-1g
+ * Description: A piece of a 1 GiB leaf is unmapped, protected or left out of a child; the rest is
+ *	there
+ *
+ * SUBTEST: moved-1g
+ * Description: A 1 GiB leaf moves with its mapping, or a half of it
+ *
+ * SUBTEST: moved-off-1g
+ * Description: Nor does one move that is taken away meanwhile
+ *
+ * SUBTEST: moved-off-2m
+ * Description: The same of a 2 MiB leaf
  *
  * SUBTEST: gup
  * Description: The kernel takes no page reference to a BAR
@@ -295,6 +309,173 @@ static void leaves_1g(void)
 	close(fds[0]);
 }
 
+/* A 1 GiB leaf, and its buffer's words at 0, 4 KiB, 8 KiB, 16 KiB ... 512 MiB */
+static char *map_1g(int fd, off_t offset)
+{
+	char *p = dbm_mmap(fd, SZ_1G, RW, offset);
+
+	dbm_assert_write(p + SCRATCH, 1);
+	for (uint64_t o = SZ_4K; o < SZ_1G; o *= 2)
+		dbm_assert_write(p + o + SCRATCH, o + 1);
+	igt_assert_eq(ptdump(p, SZ_1G).pud, 1);
+	return p;
+}
+
+/* [@from, @to) of it is at @p. */
+static void check_1g(const char *p, uint64_t from, uint64_t to)
+{
+	if (!from)
+		dbm_assert_read(p + SCRATCH, 1);
+	for (uint64_t o = SZ_4K; o < to; o *= 2)
+		if (o >= from)
+			dbm_assert_read(p + o - from + SCRATCH, o + 1);
+}
+
+/* A child that has the first half, and has its own in place of the second */
+static void leave_out_half(char *p)
+{
+	char *own, *half = p + SZ_1G / 2;
+
+	igt_assert_eq(madvise(half, SZ_1G / 2, MADV_DONTFORK), 0);
+	igt_fork(child, 1) {
+		check_1g(p, 0, SZ_1G / 2);
+		ptdump_assert_none(half, SZ_1G / 2);
+		igt_assert_eq(dbm_write(half + SCRATCH, 7), SIGSEGV);
+		own = mmap(NULL, SZ_4K, RW, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		igt_assert(own != MAP_FAILED);
+		dbm_assert_write(own, 7);
+		igt_assert(mremap(own, SZ_4K, SZ_4K, MREMAP_MAYMOVE | MREMAP_FIXED, half) == half);
+		dbm_assert_read(half, 7);
+	}
+	igt_waitchildren_timeout(20, "the child does not end");
+	check_1g(p, 0, SZ_1G);
+}
+
+static void pieces_1g(void)
+{
+	int fds[] = { vfio_export(&big), big.fd };
+
+	for (size_t i = 0; i < ARRAY_SIZE(fds); i++) {
+		const off_t at = i ? big.bar : 0;
+		char *p = map_1g(fds[i], at);
+
+		dbm_munmap(p + SZ_4K, SZ_4K);
+		dbm_assert_read(p + SCRATCH, 1);
+		dbm_assert_signal(p + SZ_4K, SZ_4K, SIGSEGV);
+		check_1g(p + 2 * SZ_4K, 2 * SZ_4K, SZ_1G);
+		dbm_munmap(p, SZ_1G);
+
+		p = map_1g(fds[i], at);
+		igt_assert_eq(mprotect(p + SZ_2M, SZ_4K, PROT_READ), 0);
+		igt_assert_eq(dbm_write(p + SZ_2M + SCRATCH, 7), SIGSEGV);
+		check_1g(p, 0, SZ_1G);
+		dbm_assert_write(p + SZ_2M + SZ_4K + SCRATCH, 7);
+		dbm_munmap(p, SZ_1G);
+
+		p = map_1g(fds[i], at);
+		leave_out_half(p);
+		dbm_munmap(p, SZ_1G);
+	}
+	close(fds[0]);
+}
+
+/* mremap() of [@from, @to) of a 1 GiB leaf to an address at which such a leaf fits as well */
+static void move_1g(int fd, off_t at, uint64_t from, uint64_t to)
+{
+	char *p = map_1g(fd, at), *q = dbm_mmap(fd, SZ_1G, PROT_NONE, at);
+
+	igt_assert(mremap(p + from, to - from, to - from, MREMAP_MAYMOVE | MREMAP_FIXED,
+			  q + from) == q + from);
+	dbm_assert_signal(p + from, SZ_4K, SIGSEGV);
+	ptdump_assert_none(p + from, to - from);
+	/* What moved as a whole needs no fault. */
+	if (to - from == SZ_1G)
+		igt_assert_eq(ptdump(q, SZ_1G).pud, 1);
+	check_1g(q + from, from, to);
+	/* What stays */
+	if (from)
+		check_1g(p, 0, from);
+	check_1g(p + to, to, SZ_1G);
+	dbm_munmap(p, SZ_1G);
+	dbm_munmap(q, SZ_1G);
+}
+
+static void moved_1g(void)
+{
+	int fds[] = { vfio_export(&big), big.fd };
+
+	for (size_t i = 0; i < ARRAY_SIZE(fds); i++) {
+		move_1g(fds[i], i ? big.bar : 0, 0, SZ_1G);
+		move_1g(fds[i], i ? big.bar : 0, SZ_1G / 2, SZ_1G);
+		move_1g(fds[i], i ? big.bar : 0, 0, SZ_1G / 2);
+	}
+	close(fds[0]);
+}
+
+struct leave {
+	volatile int go, gone;
+	volatile bool over;
+};
+
+/* Takes the BAR away, each time a little later after it was told. */
+static void leave(struct leave *l)
+{
+	while (!l->over) {
+		const int round = l->go;
+
+		if (round == l->gone) {
+			sched_yield();
+			continue;
+		}
+		for (volatile int i = 0; i < round % 64 * 500; i++)
+			;
+		vfio_set_decode(&big, false);
+		l->gone = round;
+	}
+}
+
+/* mremap() does not hold the reservation lock. */
+static void move_and_leave(size_t size)
+{
+	const double until = dbm_seconds() + 10;
+	struct leave *l = dbm_shared(sizeof(*l));
+	char *p, *q, *at;
+
+	/* Not a thread: it could get what is free for a moment. */
+	igt_fork(child, 1)
+		leave(l);
+	p = dbm_mmap(big.fd, size, RW, big.bar);
+	q = dbm_mmap(big.fd, size, PROT_NONE, big.bar);
+	dbm_assert_write(p + SCRATCH, 1);
+	while (dbm_seconds() < until) {
+		dbm_assert_read(p + SCRATCH, 1);
+		l->go++;
+		at = mremap(p, size, size, MREMAP_MAYMOVE | MREMAP_FIXED, q);
+		igt_assert(at == q);
+		dbm_wait_for(&l->gone, l->go, 5000);
+		igt_assert_eq(dbm_read(at + SCRATCH, &(uint64_t){0}), SIGBUS);
+		vfio_set_decode(&big, true);
+		q = p;
+		p = at;
+	}
+	igt_info("%d rounds\n", l->go);
+	l->over = true;
+	igt_waitchildren_timeout(5, "the child does not end");
+	dbm_assert_read(p + SCRATCH, 1);
+	dbm_munmap(p, size);
+	dbm_munmap(l, sizeof(*l));
+}
+
+static void moved_off_1g(void)
+{
+	move_and_leave(SZ_1G);
+}
+
+static void moved_off_2m(void)
+{
+	move_and_leave(SZ_2M);
+}
+
 static void gup(void)
 {
 	int fd = vfio_export(&dev), pipes[2];
@@ -448,6 +629,10 @@ static const struct dbm_test leaf_tests[] = {
 
 static const struct dbm_test big_tests[] = {
 	{ "leaves-1g", "Two leaves are enough for 2 GiB", leaves_1g },
+	{ "pieces-1g", "A leaf is no larger than its mapping", pieces_1g },
+	{ "moved-1g", "A leaf is where its mapping is", moved_1g },
+	{ "moved-off-1g", "What goes away is nowhere", moved_off_1g },
+	{ "moved-off-2m", "Nor is there a part of it", moved_off_2m },
 };
 
 static const struct dbm_test lookup_tests[] = {

@@ -25,6 +25,9 @@
  * SUBTEST: move-leaves
  * Description: Nobody writes to where a buffer was
  *
+ * SUBTEST: move-closed
+ * Description: A buffer may move after its dma-buf was closed, which an O_PATH file still names
+ *
  * SUBTEST: move-hammer
  * Description: Moves are invisible in the data
  *
@@ -119,6 +122,28 @@ static void move_leaves(void)
 	}
 	munmap(vram, size);
 	drm_buffer_destroy(dev.fd, &b);
+}
+
+/* What an O_PATH file keeps is the dma-buf without its file. */
+static void move_closed(void)
+{
+	struct drm_buffer b = vttm_create(&dev, SIZE, DRM_VTTM_DOMAIN_VRAM);
+	char name[32];
+	int path;
+
+	dbm_fill(b.native, SIZE, 0);
+	snprintf(name, sizeof(name), "/proc/self/fd/%d", b.fd);
+	path = open(name, O_PATH | O_CLOEXEC);
+	igt_assert_fd(path);
+	dbm_munmap(b.shared, SIZE);
+	close(b.fd);
+	drm_close_handle(dev.fd, b.handle);
+	/* A touch moves it into system memory. */
+	vttm_set(&dev, "visible", 0);
+	dbm_check(b.native, SIZE, 0);
+	dbm_munmap(b.native, SIZE);
+	close(path);
+	vttm_reset(&dev);
 }
 
 static void move_hammer(void)
@@ -367,6 +392,7 @@ static void unplug(void)
 static const struct dbm_test tests[] = {
 	{ "move", "The data is right after every move, and waits for it", move },
 	{ "move-leaves", "Nobody writes to where a buffer was", move_leaves },
+	{ "move-closed", "A dma-buf that is closed is not asked", move_closed },
 	{ "move-hammer", "Moves are invisible in the data", move_hammer },
 	{ "evict", "Memory pressure is invisible in the data", evict },
 	{ "swap", "The same of system memory", swap },

@@ -285,7 +285,7 @@ position p;
 p << moves.p;
 FN << moves.FN;
 @@
-print(f"{p[0].file}:{p[0].line}: {FN}: DMA_BUF_MMAP_MOVES if kernel fences of the buffer are of moves")
+print(f"{p[0].file}:{p[0].line}: {FN}: DMA_BUF_MMAP_MOVES, and DMA_BUF_MMAP_FENCED if kernel fences of the buffer are of moves")
 
 // ---- offsets from the start of a VMA
 
@@ -589,7 +589,7 @@ else:
 p << moves.p;
 FN << moves.FN;
 @@
-say(p, f"{FN}: DMA_BUF_MMAP_MOVES if kernel fences of the buffer are of moves")
+say(p, f"{FN}: DMA_BUF_MMAP_MOVES, and DMA_BUF_MMAP_FENCED if kernel fences of the buffer are of moves")
 
 @gives_vma depends on port@
 identifier mmap_op.F, V, C;

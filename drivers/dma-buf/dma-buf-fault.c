@@ -18,7 +18,7 @@
 /* Whether no kernel fence is left that may be of a move. */
 static bool dma_buf_mmap_idle(const struct dma_buf_mmap *m)
 {
-	return !(m->flags & DMA_BUF_MMAP_MOVES) ||
+	return !(m->flags & DMA_BUF_MMAP_FENCED) ||
 	       dma_resv_test_signaled(m->resv, DMA_RESV_USAGE_KERNEL);
 }
 

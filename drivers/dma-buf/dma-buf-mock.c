@@ -347,7 +347,7 @@ static struct dma_buf *mock_export(const struct dma_buf_mock_create *arg)
 	exp_info.mmap.ops = &mock_mmap_ops;
 	exp_info.mmap.flags = DMA_BUF_MMAP_STRICT;
 	if (!(arg->flags & DMA_BUF_MOCK_FIXED))
-		exp_info.mmap.flags |= DMA_BUF_MMAP_MOVES;
+		exp_info.mmap.flags |= DMA_BUF_MMAP_MOVES | DMA_BUF_MMAP_FENCED;
 	exp_info.size = arg->size;
 	exp_info.flags = arg->open_flags;
 	exp_info.priv = buf;

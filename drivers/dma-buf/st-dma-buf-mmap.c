@@ -211,7 +211,8 @@ struct st_fence_case {
 };
 
 static const struct st_fence_case st_fence_cases[] = {
-	{ "a fence is of a move", DMA_BUF_MMAP_MOVES },
+	{ "a fence is of a move", DMA_BUF_MMAP_MOVES | DMA_BUF_MMAP_FENCED },
+	{ "it moves, and a fence is somebody else's", DMA_BUF_MMAP_MOVES },
 	{ "a fence is somebody else's", 0 },
 };
 
@@ -227,7 +228,7 @@ static void st_fence(struct kunit *test)
 	static DEFINE_SPINLOCK(lock);
 	struct st_test *t = test->priv;
 	struct st_signal sig;
-	const bool moves = param->flags & DMA_BUF_MMAP_MOVES;
+	const bool fenced = param->flags & DMA_BUF_MMAP_FENCED;
 	u64 val = 0;
 
 	t->exp->flags = param->flags;
@@ -242,14 +243,14 @@ static void st_fence(struct kunit *test)
 	dma_resv_unlock(t->dmabuf->resv);
 
 	INIT_DELAYED_WORK_ONSTACK(&sig.work, st_signal_work);
-	schedule_delayed_work(&sig.work, msecs_to_jiffies(moves ? 50 : 3000));
+	schedule_delayed_work(&sig.work, msecs_to_jiffies(fenced ? 50 : 3000));
 	KUNIT_EXPECT_EQ(test, MARK(5), st_read(t->addr + 5 * PAGE_SIZE));
 	if (IS_ENABLED(CONFIG_HAVE_IOREMAP_PROT)) {
 		access_remote_vm(current->mm, t->addr + 6 * PAGE_SIZE, &val,
 				 sizeof(val), FOLL_FORCE);
 		KUNIT_EXPECT_EQ(test, MARK(6), val);
 	}
-	KUNIT_EXPECT_EQ(test, moves, dma_fence_is_signaled(sig.fence));
+	KUNIT_EXPECT_EQ(test, fenced, dma_fence_is_signaled(sig.fence));
 
 	/* One that nobody waited for signals now. */
 	flush_delayed_work(&sig.work);

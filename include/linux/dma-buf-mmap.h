@@ -130,7 +130,8 @@ struct dma_buf_mmap_ops {
 	 *
 	 * The core has put @range, from a @get_range that returned %0, into the
 	 * page tables or does not want it any more.  The next @get_range of the
-	 * buffer is after that.
+	 * buffer is after that, but for %DMA_BUF_MMAP_EAGER, where mmap() takes
+	 * no reservation lock.
 	 *
 	 * Context: As for @get_range; the reservation lock was not dropped.
 	 */
@@ -189,7 +190,7 @@ struct dma_buf_mmap_ops {
 };
 
 /* &dma_buf_mmap.flags */
-/* Backing moves, and kernel fences of the buffer stand for moves: accesses wait. */
+/* Backing moves or is evicted: it is not populated ahead, nor mapped by dma_buf_iommu_map(). */
 #define DMA_BUF_MMAP_MOVES	BIT(0)
 /* What the buffer's file may not write is not written through an importer's either. */
 #define DMA_BUF_MMAP_STRICT	BIT(1)
@@ -213,6 +214,8 @@ struct dma_buf_mmap_ops {
  * For exporters where they always did.
  */
 #define DMA_BUF_MMAP_NOSIGBUS	BIT(5)
+/* Kernel fences of the buffer stand for moves in flight: accesses wait. */
+#define DMA_BUF_MMAP_FENCED	BIT(6)
 
 /**
  * struct dma_buf_mmap - the CPU mappings of a buffer

@@ -417,6 +417,6 @@ void ttm_bo_mmap_init(struct ttm_buffer_object *bo)
 	bo->base.mmap.ops = &ttm_bo_mmap_ops;
 	if (bo->bdev->funcs->cpu_mkwrite)
 		bo->base.mmap.ops = &ttm_bo_mmap_notify_ops;
-	bo->base.mmap.flags = DMA_BUF_MMAP_MOVES | DMA_BUF_MMAP_BOUNDED |
-			      DMA_BUF_MMAP_NOSIGBUS;
+	bo->base.mmap.flags = DMA_BUF_MMAP_MOVES | DMA_BUF_MMAP_FENCED |
+			      DMA_BUF_MMAP_BOUNDED | DMA_BUF_MMAP_NOSIGBUS;
 }

@@ -49,6 +49,7 @@ bool dma_buf_vm_get_dmabuf(struct vm_area_struct *vma, unsigned long addr,
 	get_dma_buf(dmabuf);
 	ref->ops = &dma_buf_ref_ops;
 	ref->priv = dmabuf;
+	ref->moves = dmabuf->mmap && dmabuf->mmap->flags & DMA_BUF_MMAP_MOVES;
 	ref->pgoff = linear_page_index(vma, addr) -
 		     (dmabuf->mmap ?: &dmabuf->own_mmap)->offset;
 	return true;
@@ -168,6 +169,7 @@ EXPORT_SYMBOL_NS_GPL(dma_buf_ref_from_address, "DMA_BUF");
  * @addr: user address; a tag in it is ignored
  * @len: bytes from @addr that must belong to the same buffer, consecutively
  * @need: access that all of the mapping must have: %VM_READ, %VM_WRITE, both or 0
+ * @stays: only a buffer that does not move; of one that does, no dma-buf is made
  * @offset: returns where @addr lies in the buffer, in bytes
  *
  * Works for every VMA whose vm_ops answer &vm_operations_struct.get_dmabuf,
@@ -181,14 +183,16 @@ EXPORT_SYMBOL_NS_GPL(dma_buf_ref_from_address, "DMA_BUF");
  * Context: Process context, mmap_lock and reservation lock not held.
  *
  * Return: the buffer, to be released with dma_buf_put(), or %-EFAULT if nothing
- * is mapped at @addr; %-ENOENT if what is mapped there is not a dma-buf;
+ * is mapped at @addr; %-ENOENT if what is mapped there is not a dma-buf, or with @stays one
+ * that moves;
  * %-EACCES if the mapping lacks a right of @need; %-ERANGE if the span is not one
  * piece of one buffer, mapped in one way; %-EINVAL if @len is zero or wraps around;
  * %-EINTR if a fatal signal is pending; else why no dma-buf can be made.
  */
 struct dma_buf *dma_buf_get_from_address(struct mm_struct *mm,
 					 unsigned long addr, size_t len,
-					 vm_flags_t need, u64 *offset)
+					 vm_flags_t need, bool stays,
+					 u64 *offset)
 {
 	struct dma_buf *dmabuf;
 	struct dma_buf_ref ref;
@@ -198,7 +202,10 @@ struct dma_buf *dma_buf_get_from_address(struct mm_struct *mm,
 	if (err)
 		return ERR_PTR(err);
 
-	dmabuf = ref.ops->export(&ref);
+	if (stays && ref.moves)
+		dmabuf = ERR_PTR(-ENOENT);
+	else
+		dmabuf = ref.ops->export(&ref);
 	*offset = ((u64)ref.pgoff << PAGE_SHIFT) + offset_in_page(addr);
 	ref.ops->put(&ref);
 

@@ -597,7 +597,7 @@ static long mock_ioctl_lookup(struct dma_buf_mock_lookup __user *user)
 		return -EINVAL;
 
 	dmabuf = dma_buf_get_from_address(current->mm, arg.addr, arg.length, 0,
-					  &arg.offset);
+					  false, &arg.offset);
 	if (IS_ERR(dmabuf))
 		return PTR_ERR(dmabuf);
 	arg.inode = file_inode(dmabuf->file)->i_ino;

@@ -207,7 +207,7 @@ static void port_maps(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, val, readable ? 4 : 0);
 
 	found = dma_buf_get_from_address(current->mm, addr, PAGE_SIZE, VM_READ,
-					 &offset);
+					 false, &offset);
 	if (param->ported) {
 		KUNIT_EXPECT_PTR_EQ(test, found, dmabuf);
 		KUNIT_EXPECT_EQ(test, offset, 2 * PAGE_SIZE);

@@ -55,7 +55,7 @@ static void st_split(struct kunit *test)
 				st_read(t->addr + i * PAGE_SIZE));
 
 	found = dma_buf_get_from_address(current->mm, t->addr + 9 * PAGE_SIZE + 5,
-					 100, VM_READ | VM_WRITE, &offset);
+					 100, VM_READ | VM_WRITE, true, &offset);
 	KUNIT_ASSERT_PTR_EQ(test, found, t->dmabuf);
 	KUNIT_EXPECT_EQ(test, offset, 9 * PAGE_SIZE + 5);
 	dma_buf_put(found);
@@ -466,7 +466,7 @@ static void st_lookup(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, 0, vm_munmap(anon + PAGE_SIZE, PAGE_SIZE));
 
 	found = dma_buf_get_from_address(current->mm, t->addr + 17, t->len - 17,
-					 VM_WRITE, &offset);
+					 VM_WRITE, true, &offset);
 	KUNIT_ASSERT_PTR_EQ(test, found, t->dmabuf);
 	KUNIT_EXPECT_EQ(test, offset, 17);
 	dma_buf_put(found);
@@ -474,7 +474,7 @@ static void st_lookup(struct kunit *test)
 #define FAIL(addr, len, err) \
 	KUNIT_EXPECT_PTR_EQ(test, ERR_PTR(err), \
 			    dma_buf_get_from_address(current->mm, addr, len, \
-						     VM_WRITE, &offset))
+						     VM_WRITE, true, &offset))
 	FAIL(t->addr, 0, -EINVAL);
 	FAIL(t->addr, ULONG_MAX, -EINVAL);
 	FAIL(t->addr, t->len + 1, -ERANGE);
@@ -482,8 +482,10 @@ static void st_lookup(struct kunit *test)
 	FAIL(anon, 1, -EACCES);
 	KUNIT_EXPECT_PTR_EQ(test, ERR_PTR(-ENOENT),
 			    dma_buf_get_from_address(current->mm, anon, 1,
-						     VM_READ, &offset));
+						     VM_READ, true, &offset));
 	FAIL(TASK_SIZE - PAGE_SIZE, 1, -EFAULT);
+	t->dmabuf->mmap->flags |= DMA_BUF_MMAP_MOVES;
+	FAIL(t->addr, 1, -ENOENT);
 #undef FAIL
 	vm_munmap(anon, PAGE_SIZE);
 }

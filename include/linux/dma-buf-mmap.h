@@ -267,6 +267,7 @@ struct dma_buf_mmap {
  * @pgoff: where the address lies in it, in pages
  * @nr_pages: for @ops->export: how many pages from @pgoff on are asked for
  * @need: for @ops->export: access that is asked for, %VM_READ and %VM_WRITE
+ * @moves: whether it moves, see DMA_BUF_MMAP_MOVES
  */
 struct dma_buf_ref {
 	const struct dma_buf_ref_ops *ops;
@@ -275,6 +276,7 @@ struct dma_buf_ref {
 	pgoff_t pgoff;
 	unsigned long nr_pages;
 	vm_flags_t need;
+	bool moves;
 };
 
 /**
@@ -365,6 +367,7 @@ u64 dma_buf_ref_inode(struct dma_buf_ref *ref);
 bool dma_buf_has_user_pages(const struct dma_buf *dmabuf);
 struct dma_buf *dma_buf_get_from_address(struct mm_struct *mm,
 					 unsigned long addr, size_t len,
-					 vm_flags_t need, u64 *offset);
+					 vm_flags_t need, bool stays,
+					 u64 *offset);
 
 #endif /* __DMA_BUF_MMAP_H__ */

@@ -354,6 +354,7 @@ bool drm_gem_vm_get_dmabuf(struct vm_area_struct *vma, unsigned long addr,
 		drm_gem_object_get(obj);
 		ref->ops = &drm_gem_ref_ops;
 		ref->priv = obj;
+		ref->moves = obj->mmap.flags & DMA_BUF_MMAP_MOVES;
 		/* Keeps the device, which the object needs. */
 		ref->file = get_file(vma->vm_file);
 	}

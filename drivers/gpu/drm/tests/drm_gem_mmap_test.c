@@ -367,8 +367,16 @@ static void gem_mmap_one_object(struct kunit *test)
 	KUNIT_ASSERT_FALSE(test, IS_ERR_VALUE(addr));
 	KUNIT_EXPECT_EQ(test, 0, copy_from_user(&val, (void __user *)addr, sizeof(val)));
 
+	/* For whom it has to stay, none is made. */
+	gem->mmap.flags |= DMA_BUF_MMAP_MOVES;
+	KUNIT_EXPECT_PTR_EQ(test, ERR_PTR(-ENOENT),
+			    dma_buf_get_from_address(current->mm, addr, 8, VM_READ, true,
+						     &offset));
+	KUNIT_EXPECT_TRUE(test, list_empty(&gem->exports));
+	gem->mmap.flags &= ~DMA_BUF_MMAP_MOVES;
+
 	dmabuf = dma_buf_get_from_address(current->mm, addr + PAGE_SIZE + 8, 8,
-					  VM_READ, &offset);
+					  VM_READ, true, &offset);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, dmabuf);
 	KUNIT_EXPECT_EQ(test, offset, PAGE_SIZE + 8);
 	KUNIT_EXPECT_PTR_EQ(test, dmabuf->mmap, &gem->mmap);

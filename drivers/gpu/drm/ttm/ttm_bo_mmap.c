@@ -344,6 +344,8 @@ static void ttm_bo_mmap_wait(void *priv, bool intr)
 
 	switch (err) {
 	case -EBUSY:
+		/* Others have what it takes: give them the time to go on. */
+		schedule_timeout_killable(1);
 		err = 0;
 		break;
 	case -EINTR:

@@ -167,9 +167,6 @@ int vttm_cpu_wait(struct ttm_buffer_object *tbo, bool intr)
 	if (pm_runtime_resume_and_get(dev) < 0)
 		return -ENODEV;
 	err = ttm_bo_cpu_wait(tbo, intr);
-	/* Others are just being mapped, or the device was about to sleep. */
-	if (err == -EBUSY)
-		schedule_timeout_killable(1);
 	/* It stays awake for long enough to try again. */
 	pm_runtime_put_autosuspend(dev);
 	return err;

@@ -16,6 +16,7 @@
  * @try: what cpu_prepare returns that must not wait, until somebody has waited
  * @wait: what cpu_prepare returns that may; -EBUSY without having waited
  * @own_wait: what cpu_wait returns, the driver's own
+ * @others: how often others have first what cpu_wait needs
  * @allowed: how many pages may be mapped
  * @notify: of writes
  * @fence: cpu_prepare begins a move that takes a while
@@ -30,11 +31,14 @@
  * @looks: how often cpu_prepare was asked without a context
  * @written: bit for each page that cpu_mkwrite was called for
  * @accesses: how often access_memory was called
+ * @last: when cpu_wait was called
+ * @hasty: how often again in the same tick
  */
 struct ttm_cpu_driver {
 	int try;
 	int wait;
 	int own_wait;
+	int others;
 	unsigned long allowed;
 	bool notify;
 	bool fence;
@@ -49,6 +53,8 @@ struct ttm_cpu_driver {
 	int looks;
 	unsigned long written;
 	int accesses;
+	unsigned long last;
+	int hasty;
 };
 
 static struct ttm_cpu_driver ttm_cpu_drv;
@@ -139,7 +145,12 @@ static void ttm_cpu_finish(struct ttm_buffer_object *bo)
 static int ttm_cpu_own_wait(struct ttm_buffer_object *bo, bool intr)
 {
 	lockdep_assert_not_held(&bo->base.resv->lock.base);
-	ttm_cpu_drv.waits++;
+	ttm_cpu_drv.hasty += ttm_cpu_drv.waits++ && !time_after(jiffies, ttm_cpu_drv.last);
+	ttm_cpu_drv.last = jiffies;
+	if (ttm_cpu_drv.others) {
+		ttm_cpu_drv.others--;
+		return -EBUSY;
+	}
 	ttm_cpu_drv.waited = !ttm_cpu_drv.own_wait;
 	return ttm_cpu_drv.own_wait;
 }
@@ -186,6 +197,7 @@ static void ttm_cpu_end(struct kunit *test)
 	ttm_mmap_unmap(test->priv);
 	KUNIT_EXPECT_EQ(test, ttm_cpu_drv.prepared, ttm_cpu_drv.finished);
 	KUNIT_EXPECT_EQ(test, 0, ttm_cpu_drv.nested);
+	KUNIT_EXPECT_EQ(test, 0, ttm_cpu_drv.hasty);
 }
 
 struct ttm_cpu_case {
@@ -213,6 +225,8 @@ static const struct ttm_cpu_case ttm_cpu_cases[] = {
 	{ "no memory at all", { .try = -EBUSY, .wait = -ENOMEM }, false, false, 2 },
 	{ "cannot be moved", { .try = -EBUSY, .wait = -EINVAL }, false, false, 2 },
 	{ "a lock, or power that is off", { .try = -EBUSY }, true, true, 1, 3 },
+	{ "a lock that others take thrice", { .try = -EBUSY, .wait = -EBUSY, .others = 3 },
+	  true, true, 4, 3 },
 	{ "power that does not come", { .try = -EBUSY, .wait = -EBUSY, .own_wait = -EIO },
 	  true, false, 1 },
 	{ "power that never comes", { .try = -EBUSY, .wait = -EBUSY, .own_wait = -ENODEV },

@@ -253,7 +253,7 @@ vm_fault_t dma_buf_mmap_fault(struct vm_fault *vmf, unsigned int order,
 	struct dma_buf_range range;
 	vm_fault_t ret;
 
-	/* From within ->mmap: no zap would find the leaf. */
+	/* From within ->mmap, which per-VMA locks tell: no zap would find the leaf. */
 	if (WARN_ON_ONCE(!vma_is_attached(vma)))
 		return VM_FAULT_SIGBUS;
 	/* What mmap() did not map of a private mapping is nowhere. */

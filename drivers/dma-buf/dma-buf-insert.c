@@ -28,7 +28,10 @@ unsigned long dma_buf_range_run(const struct dma_buf_range *range,
 		nr += range->whole_folios ? folio_nr_pages(folio) -
 					    folio_page_idx(folio, pages[nr]) : 1;
 	}
-	return min(nr, max);
+	nr = min(nr, max);
+	VM_WARN_ON_ONCE(range->whole_folios && !dma_buf_pages_whole_folios(pages, nr));
+	/* Two sections may be neighbours as an array only. */
+	return page_range_contiguous(pages[0], nr) ? nr : 1;
 }
 
 /* Whether each page of RAM, asked alone, has the page protection that one has. */

@@ -26,7 +26,8 @@
  * waits for the exporter with mmap_lock held.  A fatal signal ends each wait; any
  * signal does, if the fault is from user mode.
  *
- * mmap() takes none but mmap_lock: what is revoked is for the fault to find.
+ * mmap() takes none but mmap_lock, unless the exporter's own does: what is revoked is for
+ * the fault to find.
  *
  * Words:
  *
@@ -270,7 +271,8 @@ static int dma_buf_mmap_eager(struct dma_buf_mmap *m, struct vm_area_struct *vma
  *
  * Return: %0; %-EINVAL if the mapping leaves the buffer, or is private and the
  * memory may go; what &dma_buf_mmap_ops.may_map returns; for %DMA_BUF_MMAP_EAGER
- * also what &dma_buf_mmap_ops.get_range returns, %-ENOMEM.
+ * also what &dma_buf_mmap_ops.get_range returns, %-ENOMEM, and %-EAGAIN or %-EPERM if the
+ * memory type is not one, or not what the exporter says.
  */
 int dma_buf_mmap_vma(struct dma_buf_mmap *m, struct vm_area_struct *vma,
 		     pgoff_t pgoff)
@@ -347,6 +349,17 @@ int dma_buf_mmap_file(struct dma_buf *dmabuf, struct vm_area_struct *vma)
 	return dma_buf_mmap_vma(dmabuf->mmap, vma, vma->vm_pgoff);
 }
 
+/* Whether @range, from @pgoff on to the end of the first that fits, has a leaf of @nr pages. */
+static bool dma_buf_range_fits(const struct dma_buf_range *range, pgoff_t pgoff,
+			       unsigned long nr)
+{
+	const unsigned long pfn = dma_buf_range_pfn(range, pgoff);
+	const unsigned long last = ALIGN(pfn, nr) + nr - 1 - pfn;
+
+	return last < range->start + range->nr_pages - pgoff &&
+	       dma_buf_range_pfn(range, pgoff + last) == pfn + last;
+}
+
 /**
  * dma_buf_mmap_align_area - find an address at which a buffer's large leaves fit
  * @m: the buffer
@@ -356,8 +369,9 @@ int dma_buf_mmap_file(struct dma_buf *dmabuf, struct vm_area_struct *vma)
  * @pgoff: buffer offset of the mapping
  * @flags: flags of mmap()
  *
- * Where the backing is not there yet, or the lock is contended, the buffer offset
- * stands for the pfn.
+ * Where the backing is not there yet or is in small pieces, or the lock is contended, the
+ * buffer offset stands for the pfn: an address tells of where RAM is only what large leaves
+ * make known.
  *
  * Context: Process context, mmap_lock held for writing, reservation lock not held.
  * Return: an address or a negative error value, as from
@@ -367,6 +381,7 @@ unsigned long dma_buf_mmap_align_area(struct dma_buf_mmap *m, struct file *file,
 				      unsigned long addr, unsigned long len,
 				      pgoff_t pgoff, unsigned long flags)
 {
+	const unsigned long pmd_nr = PMD_SIZE >> PAGE_SHIFT, pud_nr = PUD_SIZE >> PAGE_SHIFT;
 	struct dma_buf_range range;
 	unsigned long pfn = pgoff;
 
@@ -374,7 +389,10 @@ unsigned long dma_buf_mmap_align_area(struct dma_buf_mmap *m, struct file *file,
 	if (!addr && len >= PMD_SIZE && pgoff < m->nr_pages &&
 	    dma_resv_trylock(m->resv)) {
 		if (!dma_buf_mmap_get_range(m, pgoff, false, &range)) {
-			pfn = dma_buf_range_pfn(&range, pgoff);
+			if (range.iomem || dma_buf_range_fits(&range, pgoff, pud_nr))
+				pfn = dma_buf_range_pfn(&range, pgoff);
+			else if (dma_buf_range_fits(&range, pgoff, pmd_nr))
+				pfn = dma_buf_range_pfn(&range, pgoff) % pmd_nr;
 			dma_buf_mmap_put_range(m, &range);
 		}
 		dma_resv_unlock(m->resv);

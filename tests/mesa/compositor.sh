@@ -11,15 +11,17 @@ card=${card##*/}
 limit=120 # seconds, for a guest that has little of its host
 
 start() { # COMPOSITOR: returns when it can be connected to
-	local i
+	local i renderer=${1#weston-} driver=()
 	rm -f $XDG_RUNTIME_DIR/*
 	log=/results/$1.log
 	export WAYLAND_DISPLAY=wayland-test
 	case $1 in
 	weston-*)
+		# GL by a driver that maps imports through its own DRM fd
+		[ "$renderer" != softpipe ] || { renderer=gl; driver=(env GALLIUM_DRIVER=softpipe); }
 		printf '[output]\nname=Virtual-1\nmode=640x480\n' >weston.ini
-		weston --backend=drm "--drm-device=$card" --shell=kiosk --continue-without-input --idle-time=0 --debug \
-			--renderer="${1#weston-}" --socket="$WAYLAND_DISPLAY" --config=/tmp/weston.ini >"$log" 2>&1 &
+		"${driver[@]}" weston --backend=drm "--drm-device=$card" --shell=kiosk --continue-without-input --idle-time=0 --debug \
+			--renderer="$renderer" --socket="$WAYLAND_DISPLAY" --config=/tmp/weston.ini >"$log" 2>&1 &
 		pid=$!
 		for ((i = 0; i < limit * 10; i++)); do
 			[ ! -S "$XDG_RUNTIME_DIR/$WAYLAND_DISPLAY" ] || return 0

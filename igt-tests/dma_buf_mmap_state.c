@@ -281,7 +281,7 @@ static void *leave(void *arg)
 /* fork() copies leaves, and does not hold the reservation lock. */
 static void off_fork(void)
 {
-	const double until = dbm_seconds() + 10;
+	const double until = dbm_seconds() + 5;
 	struct sync *s = dbm_shared(SZ_4K);
 	unsigned int rounds = 0, seen = 0;
 	void *p;

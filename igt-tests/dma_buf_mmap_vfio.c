@@ -437,7 +437,7 @@ static void leave(struct leave *l)
 /* mremap() does not hold the reservation lock. */
 static void move_and_leave(size_t size)
 {
-	const double until = dbm_seconds() + 10;
+	const double until = dbm_seconds() + 5;
 	struct leave *l = dbm_shared(sizeof(*l));
 	char *p, *q, *at;
 

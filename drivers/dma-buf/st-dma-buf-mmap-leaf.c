@@ -110,6 +110,32 @@ static void st_page_order(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, size, order->swapped ? PAGE_SIZE : PMD_SIZE);
 }
 
+/* The address of pages that make no large leaf tells nothing of where they are. */
+static void st_scattered(struct kunit *test)
+{
+	const unsigned long nr = 2 * PMD_SIZE / PAGE_SIZE;
+	struct st_test *t = test->priv;
+	struct st_exporter *exp = t->exp;
+	unsigned long i;
+
+	if (!IS_ENABLED(CONFIG_ARCH_SUPPORTS_PMD_PFNMAP))
+		kunit_skip(test, "this architecture has no large pfn leaves");
+
+	exp->large_order = PMD_SHIFT - PAGE_SHIFT + 1;
+	exp->large = alloc_pages(GFP_KERNEL | __GFP_ZERO, exp->large_order);
+	KUNIT_ASSERT_NOT_NULL(test, exp->large);
+	exp->list = kvmalloc_objs(*exp->list, nr);
+	KUNIT_ASSERT_NOT_NULL(test, exp->list);
+	for (i = 0; i < nr; i++)
+		exp->list[i] = exp->large + i;
+	swap(exp->list[0], exp->list[5]);
+	dma_buf_st_export(test, nr * PAGE_SIZE, O_RDWR);
+	t->addr = st_mmap(t, 0, nr, PROT_READ, MAP_SHARED);
+	KUNIT_ASSERT_FALSE(test, IS_ERR_VALUE(t->addr));
+	t->len = nr * PAGE_SIZE;
+	KUNIT_EXPECT_EQ(test, 0, t->addr % PMD_SIZE);
+}
+
 static bool st_mapped(unsigned long addr)
 {
 	struct follow_pfnmap_args args = { .address = addr };
@@ -226,6 +252,7 @@ static struct kunit_case st_cases[] = {
 	KUNIT_CASE(st_large_leaf),
 	KUNIT_CASE(st_ordinary_pages),
 	KUNIT_CASE_PARAM(st_page_order, st_orders_gen_params),
+	KUNIT_CASE(st_scattered),
 	KUNIT_CASE(st_window),
 	KUNIT_CASE(st_wrong_caching),
 	{}

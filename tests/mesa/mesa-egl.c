@@ -77,11 +77,11 @@ static void op_render(const char *driver, const char *source)
  * Must be refused when it is imported: whoever imports it, such as a compositor, cannot know
  * how large the buffer is that a client says is so large.
  */
-static void must_be_refused(int height, uint32_t format, const struct gl_plane *planes, int count,
-			    bool external)
+static void must_be_refused(int width, int height, uint32_t format, const struct gl_plane *planes,
+			    int count, bool external)
 {
 	EGLint error;
-	EGLImage image = gl_import_planes(WIDTH, height, format, planes, count, &error);
+	EGLImage image = gl_import_planes(width, height, format, planes, count, &error);
 
 	if (!image)
 		finish(error == EGL_BAD_ALLOC ? "ok" : egl_error_name(error));
@@ -105,7 +105,7 @@ static void op_offset(const char *driver, const char *source)
 		.pitch = WIDTH * 4,
 	};
 
-	must_be_refused(HEIGHT, DRM_FORMAT_XRGB8888, &plane, 1, false);
+	must_be_refused(WIDTH, HEIGHT, DRM_FORMAT_XRGB8888, &plane, 1, false);
 }
 
 /* Its last row begins within the buffer, and ends behind it. */
@@ -118,7 +118,7 @@ static void op_last_row(const char *driver, const char *source)
 		.pitch = WIDTH * 4,
 	};
 
-	must_be_refused(HEIGHT, DRM_FORMAT_XRGB8888, &plane, 1, false);
+	must_be_refused(WIDTH, HEIGHT, DRM_FORMAT_XRGB8888, &plane, 1, false);
 }
 
 /* The same, if the rows are far apart, ends with the buffer: that is legal. */
@@ -149,7 +149,29 @@ static void op_height(const char *driver, const char *source)
 	struct picture p = begin(driver, source);
 	const struct gl_plane plane = { .fd = p.b.fd, .pitch = WIDTH * 4 };
 
-	must_be_refused(2 * SOURCE_SIZE / (WIDTH * 4), DRM_FORMAT_XRGB8888, &plane, 1, false);
+	must_be_refused(WIDTH, 2 * SOURCE_SIZE / (WIDTH * 4), DRM_FORMAT_XRGB8888, &plane, 1, false);
+}
+
+/* In 32 bits its row is of one pixel. */
+static void op_width(const char *driver, const char *source)
+{
+	struct picture p = begin(driver, source);
+	const struct gl_plane plane = { .fd = p.b.fd, .pitch = WIDTH * 4 };
+
+	must_be_refused((1 << 30) + 1, 1, DRM_FORMAT_XRGB8888, &plane, 1, false);
+}
+
+/* Whose it is can cut it off while it is drawn from. */
+static void op_no_dma_buf(const char *driver, const char *source)
+{
+	const struct gl_plane plane = {
+		.fd = memfd_create(source, MFD_CLOEXEC),
+		.pitch = WIDTH * 4,
+	};
+
+	igt_assert_eq(ftruncate(plane.fd, SOURCE_SIZE), 0);
+	gl_open(driver);
+	must_be_refused(WIDTH, HEIGHT, DRM_FORMAT_XRGB8888, &plane, 1, false);
 }
 
 /* Row after row, that is more than fits in 32 bits, and little of it if it is cut off there. */
@@ -158,7 +180,7 @@ static void op_pitch(const char *driver, const char *source)
 	struct picture p = begin(driver, source);
 	const struct gl_plane plane = { .fd = p.b.fd, .pitch = 1u << 25 };
 
-	must_be_refused(HEIGHT, DRM_FORMAT_XRGB8888, &plane, 1, false);
+	must_be_refused(WIDTH, HEIGHT, DRM_FORMAT_XRGB8888, &plane, 1, false);
 }
 
 static void op_second_plane(const char *driver, const char *source)
@@ -169,7 +191,7 @@ static void op_second_plane(const char *driver, const char *source)
 		{ .fd = p.b.fd, .offset = SOURCE_SIZE - WIDTH * (HEIGHT / 4), .pitch = WIDTH },
 	};
 
-	must_be_refused(HEIGHT, DRM_FORMAT_NV12, planes, 2, true);
+	must_be_refused(WIDTH, HEIGHT, DRM_FORMAT_NV12, planes, 2, true);
 }
 
 /* A writer is still at it, until he says that he is done. */
@@ -388,7 +410,7 @@ static void op_thread_fault(const char *driver, const char *source)
 #define SOME "udmabuf|qxl-vram|vkms"
 #define AWAY "mock|vfio-bar"
 
-#define GALLIUM "llvmpipe|softpipe"	/* not zink, which is lavapipe */
+#define GALLIUM "llvmpipe*|softpipe"	/* not zink, which is lavapipe */
 
 static const struct test tests[] = {
 	{ "read", op_read, BUFFERS },
@@ -398,6 +420,7 @@ static const struct test tests[] = {
 	{ "last-row", op_last_row, SOME, GALLIUM },
 	{ "last-byte", op_last_byte, SOME, GALLIUM },
 	{ "height", op_height, SOME, GALLIUM },
+	{ "width", op_width, SOME, GALLIUM },
 	{ "pitch", op_pitch, SOME, GALLIUM },
 	{ "second-plane", op_second_plane, SOME, GALLIUM },
 	{ "fence", op_fence, "vgem", GALLIUM },
@@ -405,12 +428,15 @@ static const struct test tests[] = {
 	{ "revoke", op_revoke, AWAY, GALLIUM },
 	{ "revoke-often", op_revoke_often, AWAY, GALLIUM },
 	{ "import-revoked", op_import_revoked, AWAY, GALLIUM },
+	{ "no-dma-buf", op_no_dma_buf, "memfd" },
 	{ "thread-fault", op_thread_fault, "memfd", "llvmpipe" },
 };
 
 int main(int argc, char **argv)
 {
-	static const char * const drivers[] = { "llvmpipe", "softpipe", "zink", NULL };
+	static const char * const drivers[] = {
+		"llvmpipe", "llvmpipe-surfaceless", "softpipe", "zink", NULL
+	};
 	static const char * const names[] = {
 		"vkms", "udmabuf", "heap-system", "vgem", "vgem-ro", "bochs", "qxl-vram",
 		"vttm-vram", "vfio-bar", "vfio-bar-ro", "mock", "mock-write-combined", "memfd",

@@ -148,8 +148,9 @@ static void op_height(const char *driver, const char *source)
 {
 	struct picture p = begin(driver, source);
 	const struct gl_plane plane = { .fd = p.b.fd, .pitch = WIDTH * 4 };
+	const int height = 2 * SOURCE_SIZE / (WIDTH * 4);
 
-	must_be_refused(WIDTH, 2 * SOURCE_SIZE / (WIDTH * 4), DRM_FORMAT_XRGB8888, &plane, 1, false);
+	must_be_refused(WIDTH, height, DRM_FORMAT_XRGB8888, &plane, 1, false);
 }
 
 /* In 32 bits its row is of one pixel. */
